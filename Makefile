@@ -1,0 +1,60 @@
+# `make help` lists what can be done here.
+SHELL := bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup java jars demo test lint protos protos-check lock docs clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+setup: $(STAMP) java jars ## make the virtual environment, install the lock, see to Java and Delta's jars
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the pinned dependencies (2 to 4 minutes the first time) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+java:
+	@infra/spark/ensure-java.sh
+
+jars: $(STAMP) java
+	@$(BIN)/python -m spark_jobs.session --fetch
+
+demo: setup ## from raw channel events to private answers and a report (about 5 minutes)
+	@$(BIN)/mangrove demo
+
+test: setup ## all tests
+	@$(BIN)/pytest
+
+lint: $(STAMP) protos-check ## ruff, mypy, import-linter, buf
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@infra/lint-protos.sh
+
+protos: $(STAMP) ## regenerate the Python of the protos
+	@$(BIN)/python protos/generate.py protos/gen/python
+
+protos-check: $(STAMP)
+	@rm -rf .protos-check && $(BIN)/python protos/generate.py .protos-check
+	@diff -r -x __pycache__ .protos-check protos/gen/python || { echo "The generated Python is out of date: run 'make protos' and commit."; rm -rf .protos-check; exit 1; }
+	@rm -rf .protos-check
+
+lock: $(STAMP) ## resolve the dependencies again
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock pyproject.toml
+
+docs: $(STAMP) ## write the data model page from the table declarations
+	@$(BIN)/python -m spark_jobs.lake.data_model > docs/data-model.md
+
+bench-collector: setup ## acknowledged events a second, as JSON lines
+	@$(BIN)/python tests/benchmarks/bench_collector.py
+
+clean: ## remove what the demo and the tests wrote
+	@rm -rf .mangrove .protos-check

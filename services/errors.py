@@ -1,0 +1,86 @@
+"""One catalogue of errors: reason code → gRPC status, and whether trying again helps.
+
+Every error that reaches a client is a `MangroveError` whose reason stands here; anything else becomes
+INTERNAL with a fixed sentence. Details follow google.rpc (ErrorInfo, BadRequest, RetryInfo).
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from privacy.errors import MangroveError
+
+DOMAIN = "mangrove"
+UNEXPECTED = "Something failed inside Mangrove; nothing was taken. Try again, or ask the operator to look at the log."
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How one reason is told to a client: its gRPC code, and after how long a retry makes sense."""
+
+    code: grpc.StatusCode
+    retry_after: timedelta | None = None
+
+
+CATALOGUE: dict[str, Entry] = {
+    "UNAUTHENTICATED": Entry(grpc.StatusCode.UNAUTHENTICATED),
+    "BATCH_EMPTY": Entry(grpc.StatusCode.INVALID_ARGUMENT),
+    "BATCH_TOO_LARGE": Entry(grpc.StatusCode.INVALID_ARGUMENT),
+    "TREATMENT_UNKNOWN": Entry(grpc.StatusCode.FAILED_PRECONDITION),
+    "MASKING_FAILED": Entry(grpc.StatusCode.INTERNAL),
+    "JOURNAL_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
+    "OVERLOADED": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(milliseconds=200)),
+    "DRAINING": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
+    "DATASET_UNKNOWN": Entry(grpc.StatusCode.NOT_FOUND),
+    "QUESTION_INVALID": Entry(grpc.StatusCode.INVALID_ARGUMENT),
+    "PRICE_MISSING": Entry(grpc.StatusCode.INVALID_ARGUMENT),
+    "BUDGET_EXCEEDED": Entry(grpc.StatusCode.RESOURCE_EXHAUSTED),
+    "LEDGER_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
+    "DATASET_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=10)),
+    "INTERNAL": Entry(grpc.StatusCode.INTERNAL),
+}
+
+
+def _packed(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo) -> Any:
+    packed = Any()
+    packed.Pack(message)
+    return packed
+
+
+def to_status(error: MangroveError) -> status_pb2.Status:
+    """Turn an error into a google.rpc status with ErrorInfo and, where they fit, BadRequest and RetryInfo.
+
+    `error.violations`, if the type has it, is a sequence of (field, reason, description).
+    """
+    entry = CATALOGUE.get(error.reason, CATALOGUE["INTERNAL"])
+    details = [_packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))]
+    violations = getattr(error, "violations", ())
+    if violations:
+        details.append(
+            _packed(
+                error_details_pb2.BadRequest(
+                    field_violations=[
+                        error_details_pb2.BadRequest.FieldViolation(field=f, reason=r, description=d)
+                        for f, r, d in violations
+                    ]
+                )
+            )
+        )
+    if entry.retry_after is not None:
+        delay = Duration()
+        delay.FromTimedelta(entry.retry_after)
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+    return status_pb2.Status(code=entry.code.value[0], message=error.sentence, details=details)
+
+
+def unexpected_status() -> status_pb2.Status:
+    """The status for anything that is not a `MangroveError`: it says nothing about the cause."""
+    return status_pb2.Status(
+        code=code_pb2.INTERNAL,
+        message=UNEXPECTED,
+        details=[_packed(error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN))],
+    )
