@@ -1,0 +1,154 @@
+"""Compiles the schema's treatments and limits into one plan per message type.
+
+The plan is made once from the descriptors, so that no event is handled by rules that the schema does not state.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from privacy.errors import MangroveError
+from privacy.masking.limits import Check, check_of
+from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES
+
+STRUCT = "google.protobuf.Struct"
+
+
+class SchemaUntreated(MangroveError):
+    """A field that can hold personal data has no treatment, or one that does not fit its type."""
+
+    reason = "SCHEMA_UNTREATED"
+
+
+class Treatment(Enum):
+    """How a field is treated; the names are those of `mangrove.privacy.v1.Treatment`.
+
+    UNKNOWN is a treatment that this version does not know: an event that sets such a field is refused.
+    """
+
+    UNSPECIFIED = "UNSPECIFIED"
+    IDENTIFIER = "IDENTIFIER"
+    FREE_TEXT = "FREE_TEXT"
+    URL = "URL"
+    IP = "IP"
+    LOCATION = "LOCATION"
+    EMOTION = "EMOTION"
+    DROP = "DROP"
+    KEEP = "KEEP"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """What is done with one field.
+
+    `identifier_type` is set for identifiers whose type the schema states; `enum_names` maps enum numbers to
+    lower-case names without prefix; `child` is the plan of a message field.
+    """
+
+    name: str
+    treatment: Treatment
+    identifier_type: str | None
+    enum_names: dict[int, str] | None
+    child: "MessagePlan | None"
+    repeated: bool
+    is_struct: bool
+    is_map: bool
+    check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePlan:
+    """What is done with a message: its fields by number, and those that must be set."""
+
+    fields: dict[int, FieldPlan]
+    required: dict[int, str]
+
+
+def compile_plan(descriptor: Descriptor) -> MessagePlan:
+    """Compile the plan of a message type and of all message types below it.
+
+    Raises:
+        SchemaUntreated: if a string, bytes, map or Struct field has no treatment, if a treatment does not fit
+            the field's type, or if a string is kept without a pattern.
+    """
+    return _Compiler(descriptor.file.pool).message(descriptor, descriptor.name)
+
+
+class _Compiler:
+    def __init__(self, pool: Any) -> None:
+        find = pool.FindExtensionByName
+        self._treatment = find("mangrove.privacy.v1.treatment")
+        self._identifier_type = find("mangrove.privacy.v1.identifier_type")
+        self._limits = find("mangrove.privacy.v1.limits")
+        self._treatments = pool.FindEnumTypeByName("mangrove.privacy.v1.Treatment").values_by_number
+        self._types = _enum_names(pool.FindEnumTypeByName("mangrove.privacy.v1.IdentifierType"))
+
+    def message(self, descriptor: Descriptor, path: str) -> MessagePlan:
+        fields: dict[int, FieldPlan] = {}
+        required: dict[int, str] = {}
+        for field in descriptor.fields:
+            where = f"{path}.{field.name}"
+            fields[field.number] = self._field(field, where)
+            if field.GetOptions().Extensions[self._limits].required:
+                required[field.number] = field.name
+        return MessagePlan(fields, required)
+
+    def _field(self, field: FieldDescriptor, path: str) -> FieldPlan:
+        options = field.GetOptions()
+        treatment = self._treatment_of(options.Extensions[self._treatment])
+        limits = options.Extensions[self._limits]
+        message = field.message_type
+        is_map = message is not None and message.GetOptions().map_entry
+        is_struct = message is not None and message.full_name == STRUCT
+        type_number = options.Extensions[self._identifier_type]
+        identifier_type = self._types[type_number] if type_number else None
+        self._refuse_misfit(field, treatment, identifier_type, bool(limits.pattern), path)
+        descend = message is not None and not is_map and not is_struct and treatment is Treatment.UNSPECIFIED
+        return FieldPlan(
+            name=field.name,
+            treatment=treatment,
+            identifier_type=identifier_type,
+            enum_names=_enum_names(field.enum_type) if field.enum_type is not None else None,
+            child=self.message(message, path) if descend else None,
+            repeated=field.is_repeated and not is_map,
+            is_struct=is_struct,
+            is_map=is_map,
+            check=check_of(field, limits, is_struct=is_struct, is_map=is_map),
+        )
+
+    def _treatment_of(self, number: int) -> Treatment:
+        value = self._treatments.get(number)
+        name = value.name.removeprefix("TREATMENT_") if value is not None else "UNKNOWN"
+        return Treatment[name] if name in Treatment.__members__ else Treatment.UNKNOWN
+
+    @staticmethod
+    def _refuse_misfit(
+        field: FieldDescriptor, treatment: Treatment, identifier_type: str | None, has_pattern: bool, path: str
+    ) -> None:
+        message = field.message_type
+        is_text = field.type in (field.TYPE_STRING, field.TYPE_BYTES)
+        is_open = message is not None and (message.GetOptions().map_entry or message.full_name.startswith("google.protobuf."))
+        problem = None
+        if (is_text or is_open) and treatment is Treatment.UNSPECIFIED:
+            problem = "can hold personal data and has no treatment"
+        elif field.type == field.TYPE_BYTES and treatment not in (Treatment.DROP, Treatment.UNKNOWN):
+            problem = "holds bytes, which can only be dropped"
+        elif field.type == field.TYPE_STRING and treatment is Treatment.KEEP and not has_pattern:
+            problem = "is a string that is kept without a pattern"
+        elif is_open and treatment not in (Treatment.FREE_TEXT, Treatment.DROP, Treatment.UNKNOWN):
+            problem = "is a map or Struct, which can only be scanned as free text or dropped"
+        elif treatment is Treatment.IDENTIFIER and identifier_type not in (None, *PERSON_TYPES, *REFERENCE_TYPES):
+            problem = "has an identifier type without a key"
+        elif message is None and not is_text and treatment is Treatment.UNSPECIFIED:
+            problem = "has no treatment"
+        if problem:
+            raise SchemaUntreated(f"The field {path} {problem}. Declare a fitting treatment in its options.")
+
+
+def _enum_names(enum: Any) -> dict[int, str]:
+    """Map numbers to names without the enum's prefix, in lower case: PARTY_CUSTOMER → customer."""
+    prefix = "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(enum.name)).upper() + "_"
+    return {v.number: v.name.removeprefix(prefix).lower() for v in enum.values}

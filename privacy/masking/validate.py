@@ -1,0 +1,59 @@
+"""Says which rules of the schema an event breaks, without ever showing a value."""
+
+from typing import Any
+
+from google.protobuf.message import Message
+
+from privacy.masking.limits import Violation
+from privacy.masking.plan import FieldPlan, MessagePlan, Treatment
+
+
+def violations(message: Message, plan: MessagePlan) -> list[Violation]:
+    """Return every broken rule of an event, in the order of its fields; empty if it is valid."""
+    found: list[Violation] = []
+    _walk(message, plan, "", found)
+    if message.WhichOneof("body") is None:
+        found.append(Violation("body", "REQUIRED", "Set exactly one body that this collector knows."))
+    if _has_unknown_fields(message):
+        found.append(
+            Violation("event", "UNKNOWN_FIELD", "It has a field that this collector does not know. Use the schema it was built with.")
+        )
+    return found
+
+
+def _walk(message: Message, plan: MessagePlan, path: str, found: list[Violation]) -> None:
+    fields = plan.fields
+    missing = dict(plan.required) if plan.required else None
+    for descriptor, value in message.ListFields():
+        number = descriptor.number
+        if missing:
+            missing.pop(number, None)
+        field = fields[number]
+        if field.treatment is Treatment.UNKNOWN:
+            found.append(
+                Violation(path + field.name, "TREATMENT_UNKNOWN", "The schema treats it in a way that this collector does not know. Update the collector.")
+            )
+            continue
+        broken = field.check(value)
+        if broken is not None:
+            found.append(Violation(path + field.name, *broken))
+        elif field.child is not None:
+            _walk_child(field, field.child, value, path, found)
+    if missing:
+        found += [Violation(path + name, "REQUIRED", "It must be set.") for name in missing.values()]
+
+
+def _walk_child(field: FieldPlan, child: MessagePlan, value: Any, path: str, found: list[Violation]) -> None:
+    if field.repeated:
+        for index, item in enumerate(value):
+            _walk(item, child, f"{path}{field.name}[{index}].", found)
+    else:
+        _walk(value, child, f"{path}{field.name}.", found)
+
+
+def _has_unknown_fields(message: Message) -> bool:
+    """Unknown fields survive parsing unseen; a copy without them is smaller."""
+    known = type(message)()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()  # type: ignore[attr-defined]
+    return known.ByteSize() != message.ByteSize()

@@ -1,0 +1,23 @@
+"""Keyed pseudonyms: raw identifiers come in, tokens `type.keyversion.base32(HMAC)` leave.
+
+The space of phone numbers is small, so the secrecy of the keys is the whole defence: nothing here
+hashes without a key.
+"""
+
+from privacy.pseudonyms.canonical import canonicalise, is_placeholder
+from privacy.pseudonyms.keys import EnvKeyProvider, FileKeyProvider, KeyProvider, KeysUnavailable, VersionedKey, make_key_file
+from privacy.pseudonyms.pseudonymiser import PERSON_TYPES, REFERENCE_TYPES, Pseudonymiser
+
+__all__ = [
+    "PERSON_TYPES",
+    "REFERENCE_TYPES",
+    "EnvKeyProvider",
+    "FileKeyProvider",
+    "KeyProvider",
+    "KeysUnavailable",
+    "Pseudonymiser",
+    "VersionedKey",
+    "canonicalise",
+    "is_placeholder",
+    "make_key_file",
+]

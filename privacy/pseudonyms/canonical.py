@@ -1,0 +1,51 @@
+"""One written form for an identifier, so that the same person gets the same pseudonym on every channel."""
+
+import re
+import unicodedata
+
+import phonenumbers
+
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
+_CHINESE_MOBILE = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
+_SEPARATORS = re.compile(r"[\s().\-/]")
+_PLACEHOLDERS = frozenset(
+    {"", "-", "null", "none", "nil", "nan", "undefined", "unknown", "anonymous", "guest", "n/a", "na", "test", "未知", "无", "匿名"}
+)
+
+
+def canonicalise(identifier_type: str, value: str) -> str:
+    """Return the canonical form of an identifier.
+
+    NFKC without invisible characters for all; E.164 for phones (ITU-T E.164; national numbers are read as
+    Chinese); lower case for e-mail, because no provider in use tells local parts apart by case; handles
+    lose their @ and case. What cannot be read as a phone keeps its digits.
+    """
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", value)).strip()
+    if identifier_type == "phone":
+        return _canonical_phone(text)
+    if identifier_type == "email":
+        return text.lower()
+    if identifier_type == "social":
+        return text.lstrip("@").lower()
+    return text
+
+
+def is_placeholder(canonical: str) -> bool:
+    """Say whether a canonical value stands for "no value": a null, a word for unknown, or one repeated digit.
+
+    Such a value names nobody; a token made from it would merge strangers.
+    """
+    folded = canonical.lower()
+    return folded in _PLACEHOLDERS or (folded.lstrip("+").isdigit() and len(set(folded.lstrip("+"))) == 1)
+
+
+def _canonical_phone(text: str) -> str:
+    compact = _SEPARATORS.sub("", text)
+    mobile = _CHINESE_MOBILE.fullmatch(compact)
+    if mobile:
+        return f"+86{mobile.group(1)}"
+    try:
+        parsed = phonenumbers.parse(text, "CN")
+    except phonenumbers.NumberParseException:
+        return compact
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
