@@ -30,7 +30,7 @@ CATALOGUE: dict[str, Entry] = {
     "UNAUTHENTICATED": Entry(grpc.StatusCode.UNAUTHENTICATED),
     "BATCH_EMPTY": Entry(grpc.StatusCode.INVALID_ARGUMENT),
     "BATCH_TOO_LARGE": Entry(grpc.StatusCode.INVALID_ARGUMENT),
-    "TREATMENT_UNKNOWN": Entry(grpc.StatusCode.FAILED_PRECONDITION),
+    "REQUEST_MALFORMED": Entry(grpc.StatusCode.INVALID_ARGUMENT),
     "MASKING_FAILED": Entry(grpc.StatusCode.INTERNAL),
     "JOURNAL_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
     "OVERLOADED": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(milliseconds=200)),

@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -28,7 +29,28 @@ log = structlog.get_logger()
 CALLS = Counter("mangrove_grpc_calls", "Finished calls.", ["method", "reason"])
 SECONDS = Histogram("mangrove_grpc_call_seconds", "Time a call took, in seconds.", ["method"])
 
+# The transport's own refusal has no reason code: up to this factor a request is read and refused by us.
+_TRANSPORT_HEADROOM = 4
+
 _caller: contextvars.ContextVar[Caller] = contextvars.ContextVar("caller")
+
+
+class RequestMalformed(MangroveError):
+    """The request's bytes are no message of the method's type."""
+
+    reason = "REQUEST_MALFORMED"
+
+    def __init__(self) -> None:
+        super().__init__("The request cannot be read. Build it from the published schema.")
+
+
+class RequestTooLarge(MangroveError):
+    """The request has more bytes than this server takes."""
+
+    reason = "BATCH_TOO_LARGE"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"The request is larger than {max_bytes} bytes, so nothing of it was taken. Send smaller batches.")
 
 
 def current_caller() -> Caller:
@@ -57,8 +79,9 @@ class ServerOptions:
 class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """Lets a call in when its key is valid, turns errors into statuses, and counts the outcome."""
 
-    def __init__(self, authenticator: Authenticator, services: Sequence[str]) -> None:
+    def __init__(self, authenticator: Authenticator, services: Sequence[str], max_message_bytes: int) -> None:
         self._authenticator = authenticator
+        self._max_message_bytes = max_message_bytes
         self._guarded = tuple(f"/{name}/" for name in services)
 
     async def intercept_service(
@@ -71,14 +94,16 @@ class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             return handler
         authorization = dict(details.invocation_metadata).get("authorization")
         method = details.method.rsplit("/", 1)[-1]
-        inner = handler.unary_unary
+        inner, deserialize = handler.unary_unary, handler.request_deserializer
 
-        async def guarded(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        async def guarded(request: bytes, context: grpc.aio.ServicerContext) -> Any:
             started = time.perf_counter()
             reason = "OK"
             try:
                 _caller.set(self._authenticator.authenticate(authorization))
-                return await inner(request, context)
+                if len(request) > self._max_message_bytes:
+                    raise RequestTooLarge(self._max_message_bytes)
+                return await inner(_parsed(request, deserialize), context)
             except MangroveError as error:
                 reason = error.reason
                 await _abort(context, to_status(error))
@@ -94,9 +119,17 @@ class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
         return grpc.unary_unary_rpc_method_handler(
             guarded,
-            request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
+
+
+def _parsed(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
+    if deserialize is None:
+        return request
+    try:
+        return deserialize(request)
+    except DecodeError:
+        raise RequestMalformed from None
 
 
 async def _abort(context: grpc.aio.ServicerContext, status: status_pb2.Status) -> None:
@@ -136,9 +169,9 @@ async def start_server(
         services: Full names, such as `mangrove.collector.v1.CollectorService`.
     """
     server = grpc.aio.server(
-        interceptors=[_Gate(authenticator, services)],
+        interceptors=[_Gate(authenticator, services, options.max_message_bytes)],
         options=[
-            ("grpc.max_receive_message_length", options.max_message_bytes),
+            ("grpc.max_receive_message_length", options.max_message_bytes * _TRANSPORT_HEADROOM),
             ("grpc.so_reuseport", 0),
         ],
     )

@@ -7,7 +7,7 @@ from privacy.masking.detector import MaskingFailed
 from privacy.masking.event import EventMasker, MaskedEvent, Refusal
 from privacy.masking.limits import Violation
 from privacy.masking.masker import MaskedText, Masker, Span
-from privacy.masking.plan import SchemaUntreated, compile_plan
+from privacy.masking.plan import MessagePlan, SchemaUntreated, compile_plan
 
 __all__ = [
     "EventMasker",
@@ -15,6 +15,7 @@ __all__ = [
     "MaskedText",
     "Masker",
     "MaskingFailed",
+    "MessagePlan",
     "Refusal",
     "SchemaUntreated",
     "Span",

@@ -74,7 +74,8 @@ def compile_plan(descriptor: Descriptor) -> MessagePlan:
         SchemaUntreated: if a string, bytes, map or Struct field has no treatment, if a treatment does not fit
             the field's type, or if a string is kept without a pattern.
     """
-    return _Compiler(descriptor.file.pool).message(descriptor, descriptor.name)
+    # Options are read with the pool of the options themselves, whatever pool the message comes from.
+    return _Compiler(descriptor.GetOptions().DESCRIPTOR.file.pool).message(descriptor, descriptor.name)
 
 
 class _Compiler:

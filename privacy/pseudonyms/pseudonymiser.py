@@ -39,7 +39,8 @@ class Pseudonymiser:
         for name in (*PERSON_TYPES, *REFERENCE_TYPES):
             key = keys.current(name)
             self._keys[name] = _Key(f"{name}.{key.version}.", key.value)
-        # A customer's identifiers come with each of their events; the cache lives in memory only.
+        # A customer's identifiers come with each of their events, an event's own id comes once.
+        # The cache lives in memory only.
         self._cached = lru_cache(maxsize=65_536)(self._make)
 
     def token(self, identifier_type: str, value: str) -> str | None:
@@ -49,7 +50,8 @@ class Pseudonymiser:
             identifier_type: A name from `PERSON_TYPES` or `REFERENCE_TYPES`.
             value: The raw identifier, in any written form.
         """
-        return self._cached(identifier_type, value)
+        make = self._make if identifier_type == "event" else self._cached
+        return make(identifier_type, value)
 
     def _make(self, identifier_type: str, value: str) -> str | None:
         canonical = canonicalise(identifier_type, value)

@@ -1,0 +1,1 @@
+"""One file a channel payload: foreign records come in, events leave through the collector client."""

@@ -1,0 +1,54 @@
+"""The command line: composition only. Every command lives beside what it runs."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from privacy.errors import MangroveError
+from services import log
+from services.adapters.commands import app as import_app
+from services.collector.commands import HomeOption
+from services.collector.commands import app as collector_app
+from services.collector.commands import lander_app
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Mangrove: customer events from every channel, masked, resolved into journeys, answered privately.",
+)
+app.add_typer(collector_app, name="collector")
+app.add_typer(lander_app, name="lander")
+app.add_typer(import_app, name="import")
+
+
+@app.command(epilog="Example: mangrove init --home .mangrove --source webshop --partner analytics")
+def init(
+    home: HomeOption = Path(".mangrove"),
+    source: Annotated[str, typer.Option(help="Name of a source of events.")] = "demo",
+    partner: Annotated[str, typer.Option(help="Name of a partner team that may ask.")] = "analytics",
+) -> None:
+    """Make keys, a source, a partner and the configuration; run again, it adds what is missing."""
+    from services.installation import install
+
+    installed = install(home, source=source, partner=partner)
+    for name in installed.new_callers:
+        typer.echo(f"made the API key of '{name}': {home / 'credentials' / name}.key")
+    typer.echo(f"the installation is in {home}; back up keys.json: without it no pseudonym can be made again")
+
+
+def main() -> None:
+    """Run the command line; an error that a user can act on is one sentence, never a stack trace."""
+    log.configure()
+    try:
+        app()
+    except MangroveError as error:
+        typer.secho(f"{error.reason}: {error.sentence}", fg=typer.colors.RED, err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Wires the collector and the lander: the only place that chooses adapters."""
+
+from prometheus_client import Gauge
+
+from privacy.masking import EventMasker, Masker
+from privacy.pseudonyms import EnvKeyProvider, FileKeyProvider, KeyProvider, Pseudonymiser
+from services.access import Authenticator
+from services.collector import wire
+from services.collector.journal import SqliteJournal
+from services.collector.lander import Lander
+from services.collector.servicer import SERVICE, CollectorServicer
+from services.collector.tables import DeltaLandedTable
+from services.grpc_server import RunningServer, ServerOptions, serve_until_signal, start_server
+from services.settings import Home
+from spark_jobs.lake import tables
+
+JOURNAL_DEPTH = Gauge("mangrove_journal_depth", "Records that wait to be landed.")
+
+
+def key_provider(home: Home) -> KeyProvider:
+    """Return where the keys come from: the file that the configuration names, or `env:VARIABLE`."""
+    configured = home.settings.keys
+    if configured.startswith("env:"):
+        return EnvKeyProvider(configured.removeprefix("env:"))
+    return FileKeyProvider(home.path(configured))
+
+
+def event_masker(keys: KeyProvider) -> EventMasker:
+    """Return the masker of events, with its plan compiled from the schema."""
+    return EventMasker(wire.event_plan(), Pseudonymiser(keys), Masker.default())
+
+
+def journal_at(home: Home) -> SqliteJournal:
+    """Return the journal that the configuration names."""
+    collector = home.settings.collector
+    return SqliteJournal(home.path(collector.journal), collector.max_unlanded_events)
+
+
+def lander_at(home: Home) -> Lander:
+    """Return the lander of the configured journal and lake."""
+    journal = journal_at(home)
+    return Lander(
+        journal=journal,
+        events=DeltaLandedTable(tables.BRONZE_EVENTS, home.lake_root),
+        refusals=DeltaLandedTable(tables.QUARANTINE_EVENTS, home.lake_root),
+        settings=home.settings.lander,
+    )
+
+
+async def start_collector(home: Home) -> tuple[RunningServer, SqliteJournal]:
+    """Start the collector that the configuration describes."""
+    settings = home.settings.collector
+    keys = key_provider(home)
+    journal = journal_at(home)
+    JOURNAL_DEPTH.set_function(journal.depth)
+    servicer = CollectorServicer(event_masker(keys), journal, settings.max_events)
+    running = await start_server(
+        ServerOptions(
+            address=settings.address,
+            max_message_bytes=settings.max_batch_bytes,
+            tls_cert=home.path(settings.tls_cert) if settings.tls_cert else None,
+            tls_key=home.path(settings.tls_key) if settings.tls_key else None,
+            reflection=settings.reflection,
+            metrics_port=settings.metrics_port,
+            drain_s=settings.drain_s,
+        ),
+        Authenticator(home.path(home.settings.access), keys.secret("access"), "source"),
+        servicer.add_to,
+        [SERVICE],
+    )
+    return running, journal
+
+
+async def serve_collector(home: Home) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and close the journal."""
+    running, journal = await start_collector(home)
+    try:
+        await serve_until_signal(running)
+    finally:
+        journal.close()

@@ -1,0 +1,46 @@
+"""`mangrove collector` and `mangrove lander`."""
+
+import asyncio
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.collector.bootstrap import lander_at, serve_collector
+from services.settings import Home
+
+app = typer.Typer(no_args_is_help=True, help="Take events from channels.")
+lander_app = typer.Typer(no_args_is_help=True, help="Move acknowledged events into the lake.")
+
+HomeOption = Annotated[Path, typer.Option("--home", help="The folder that `mangrove init` made.", envvar="MANGROVE_HOME")]
+
+
+@app.command(epilog="Example: mangrove collector serve --home .mangrove")
+def serve(home: HomeOption = Path(".mangrove")) -> None:
+    """Serve CollectorService until SIGTERM or Ctrl-C, then drain."""
+    asyncio.run(serve_collector(Home(home)))
+
+
+@lander_app.command(epilog="Example: mangrove lander run --home .mangrove --once")
+def run(
+    home: HomeOption = Path(".mangrove"),
+    once: Annotated[bool, typer.Option("--once", help="Land what waits, then stop.")] = False,
+) -> None:
+    """Land what the collector acknowledged until SIGTERM or Ctrl-C."""
+    lander = lander_at(Home(home))
+    if once:
+        landed = lander.drain()
+        typer.echo(f"landed {landed.events} events and {landed.refusals} refusals")
+        return
+    stop = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    lander.run(stop)
+
+
+@lander_app.command(epilog="Example: mangrove lander compact --home .mangrove")
+def compact(home: HomeOption = Path(".mangrove")) -> None:
+    """Join the small files of bronze and quarantine now."""
+    lander_at(Home(home)).compact()

@@ -1,0 +1,114 @@
+"""What the collector does with a batch, told from top to bottom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from google.protobuf.message import Message
+from prometheus_client import Counter
+
+from privacy.consent import may_store
+from privacy.errors import MangroveError
+from privacy.masking import EventMasker, Violation
+from services.collector.ports import Journal
+
+VERDICTS = Counter("mangrove_collector_verdicts", "Verdicts on events.", ["source", "verdict"])
+
+
+class BatchRefused(MangroveError):
+    """Nothing of the batch was taken, because the batch itself breaks a limit."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason  # type: ignore[misc]
+
+
+class Outcome(Enum):
+    """What became of an event; the names are those of the verdict codes."""
+
+    ACCEPTED = "ACCEPTED"
+    DUPLICATE = "DUPLICATE"
+    REFUSED_INVALID = "REFUSED_INVALID"
+    REFUSED_CONSENT = "REFUSED_CONSENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one event, and which rules it broke."""
+
+    outcome: Outcome
+    violations: tuple[Violation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """An event as it was sent. It lives in memory only and never shows its content."""
+
+    message: Message
+    event_type: str | None
+    purposes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "RawEvent(withheld)"
+
+
+async def collect(
+    batch: Sequence[RawEvent], *, source: str, received_at: datetime, masker: EventMasker, journal: Journal, max_events: int
+) -> list[Verdict]:
+    """Mask a batch, make it durable, and say what became of each event.
+
+    Args:
+        batch: 1 to `max_events` raw events.
+        source: The name of the caller whose key was used.
+        received_at: The collector's clock, UTC.
+        masker: Checks and masks events.
+        journal: Where masked events are made durable.
+        max_events: The most events a batch may hold.
+
+    Returns:
+        One verdict an event, in the order of the batch, given after the journal's fsync.
+
+    Raises:
+        BatchRefused: if the batch is empty or too large.
+        MaskingFailed, JournalUnavailable, Overloaded: nothing of the batch was taken.
+    """
+    _check_size(batch, max_events)
+    verdicts: list[Verdict | None] = [_refuse(event, masker) for event in batch]
+    refusals = [
+        masker.refusal(event.message, source, received_at, verdict.violations)
+        for event, verdict in zip(batch, verdicts, strict=True)
+        if verdict is not None and verdict.violations
+    ]
+    taken = [index for index, verdict in enumerate(verdicts) if verdict is None]
+    masked = masker.mask_batch([batch[index].message for index in taken], source, received_at)
+    if masked or refusals:
+        receipt = await journal.append(source, masked, refusals)
+        for index, is_new in zip(taken, receipt.is_new, strict=True):
+            verdicts[index] = Verdict(Outcome.ACCEPTED if is_new else Outcome.DUPLICATE)
+    return _counted([verdict for verdict in verdicts if verdict is not None], source)
+
+
+def _check_size(batch: Sequence[RawEvent], max_events: int) -> None:
+    if not batch:
+        raise BatchRefused("BATCH_EMPTY", "The batch holds no event. Send 1 event or more.")
+    if len(batch) > max_events:
+        raise BatchRefused("BATCH_TOO_LARGE", f"The batch holds more than {max_events} events. Send smaller batches.")
+
+
+def _refuse(event: RawEvent, masker: EventMasker) -> Verdict | None:
+    """Return why an event is refused, or None. Consent comes first: without it not even a refusal is recorded."""
+    if event.event_type is not None and not may_store(event.event_type, event.purposes):
+        return Verdict(Outcome.REFUSED_CONSENT)
+    broken = masker.violations(event.message)
+    return Verdict(Outcome.REFUSED_INVALID, tuple(broken)) if broken else None
+
+
+def _counted(verdicts: list[Verdict], source: str) -> list[Verdict]:
+    for outcome in Outcome:
+        count = sum(verdict.outcome is outcome for verdict in verdicts)
+        if count:
+            VERDICTS.labels(source, outcome.value).inc(count)
+    return verdicts
+
+

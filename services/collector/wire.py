@@ -1,0 +1,36 @@
+"""Turns wire messages into the collector's own types and back."""
+
+from collections.abc import Sequence
+
+from mangrove.collector.v1 import collector_pb2
+from mangrove.event.v1 import event_pb2
+from privacy.masking import MessagePlan, compile_plan
+from services.collector.handlers import Outcome, RawEvent, Verdict
+
+_CODES = {outcome: collector_pb2.VerdictCode.Value(f"VERDICT_CODE_{outcome.value}") for outcome in Outcome}
+_PURPOSES = {v.number: v.name.removeprefix("PURPOSE_").lower() for v in event_pb2.Purpose.DESCRIPTOR.values}
+
+
+def event_plan() -> MessagePlan:
+    """Compile the plan of the event message from its schema's treatments."""
+    return compile_plan(event_pb2.Event.DESCRIPTOR)
+
+
+def batch_from_proto(request: collector_pb2.CollectRequest) -> list[RawEvent]:
+    """Return the raw events of a request, in its order."""
+    return [_raw_event(event) for event in request.events]
+
+
+def _raw_event(event: event_pb2.Event) -> RawEvent:
+    purposes = tuple(_PURPOSES.get(number, "") for number in event.consent.purposes)
+    return RawEvent(event, event.WhichOneof("body"), purposes)
+
+
+def response(verdicts: Sequence[Verdict]) -> collector_pb2.CollectResponse:
+    """Return the answer to a batch."""
+    out = collector_pb2.CollectResponse()
+    for verdict in verdicts:
+        told = out.verdicts.add(code=_CODES[verdict.outcome])
+        for broken in verdict.violations:
+            told.violations.add(field=broken.field, reason=broken.reason, description=broken.description)
+    return out
