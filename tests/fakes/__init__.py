@@ -1,0 +1,1 @@
+"""Stand-ins that subclass the ports and pass the same contract tests as the real adapters."""

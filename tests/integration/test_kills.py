@@ -1,0 +1,145 @@
+"""kill -9 of the collector under load and of the lander between its steps: every accepted event lands exactly once."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from pathlib import Path
+
+import grpc
+import pytest
+from deltalake import DeltaTable
+
+from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
+from mangrove.event.v1 import event_pb2
+from privacy.pseudonyms import Pseudonymiser
+from services.collector.bootstrap import key_provider, lander_at
+from services.installation import api_key_of
+from services.settings import Home
+from tests.generated import an_event
+from tests.servers import new_home, start, stop, wait_ready
+
+KILLS = 20
+LANDER_KILLED = Path(__file__).with_name("lander_killed.py")
+
+
+class Sender(threading.Thread):
+    """Sends batches and sends each again until it is acknowledged, as a client does; remembers what was accepted."""
+
+    def __init__(self, home: Home, stopping: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._home, self._stopping = home, stopping
+        self.accepted: set[str] = set()
+        self.acknowledged = threading.Event()
+
+    def run(self) -> None:
+        metadata = (("authorization", f"Bearer {api_key_of(self._home, 'web')}"),)
+        options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
+        with grpc.insecure_channel(self._home.settings.collector.address, options) as channel:
+            stub = collector_pb2_grpc.CollectorServiceStub(channel)
+            while not self._stopping.is_set():
+                events = [an_event(event_id=uuid.uuid4().hex) for _ in range(50)]
+                self._deliver(stub, events, metadata)
+
+    def _deliver(
+        self, stub: collector_pb2_grpc.CollectorServiceStub, events: list[event_pb2.Event], metadata: tuple[tuple[str, str], ...]
+    ) -> None:
+        while True:
+            try:
+                response = stub.Collect(
+                    collector_pb2.CollectRequest(events=events), metadata=metadata, timeout=20, wait_for_ready=True
+                )
+            except grpc.RpcError:
+                if self._stopping.is_set():
+                    return
+                continue
+            taken = (collector_pb2.VERDICT_CODE_ACCEPTED, collector_pb2.VERDICT_CODE_DUPLICATE)
+            self.accepted |= {e.event_id for e, v in zip(events, response.verdicts, strict=True) if v.code in taken}
+            self.acknowledged.set()
+            return
+
+
+def in_bronze(home: Home) -> list[str]:
+    return DeltaTable(f"{home.lake_root}/bronze/events").to_pyarrow_table(columns=["event_id"])["event_id"].to_pylist()
+
+
+@pytest.mark.slow
+def test_accepted_events_survive_twenty_kills_of_the_collector_under_load(tmp_path: Path) -> None:
+    home = new_home(tmp_path, "\n[lander]\npoll_s = 0.05\n")
+    stopping = threading.Event()
+    senders = [Sender(home, stopping) for _ in range(3)]
+    lander = start(home, "lander", "run")
+    collector = start(home, "collector", "serve")
+    for sender in senders:
+        sender.start()
+    for _ in range(KILLS):
+        for sender in senders:
+            sender.acknowledged.clear()
+        for sender in senders:
+            assert sender.acknowledged.wait(60)
+        stop(collector, signal.SIGKILL)
+        collector = start(home, "collector", "serve")
+    wait_ready(home.settings.collector.address)
+    stopping.set()
+    for sender in senders:
+        sender.join(60)
+    stop(collector)
+    stop(lander)
+    lander_at(home).drain()
+    token = Pseudonymiser(key_provider(home)).token
+    accepted = {token("event", event_id) for sender in senders for event_id in sender.accepted}
+    landed = in_bronze(home)
+    assert len(accepted) > KILLS * 50
+    assert len(landed) == len(set(landed))
+    assert accepted - set(landed) == set()
+
+
+@pytest.mark.parametrize(
+    "step", ["before_events", "after_events", "before_refusals", "after_refusals", "before_forget", "after_forget", "mid_forget"]
+)
+def test_a_lander_killed_between_any_two_steps_neither_loses_nor_doubles(step: str, tmp_path: Path) -> None:
+    home = new_home(tmp_path)
+    ids = fill_journal(home, events=120, refusals=5)
+    killed = subprocess.run([sys.executable, LANDER_KILLED, home.folder, step], check=False, capture_output=True, env=os.environ)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    lander_at(home).drain()
+    landed = in_bronze(home)
+    assert sorted(landed) == sorted(ids)
+    assert DeltaTable(f"{home.lake_root}/quarantine/events").to_pyarrow_table().num_rows == 5
+
+
+def test_two_landers_at_once_neither_lose_nor_double(tmp_path: Path) -> None:
+    home = new_home(tmp_path, "\n[lander]\nmax_events = 10\npoll_s = 0.01\n")
+    ids = fill_journal(home, events=400, refusals=0)
+    landers = [start(home, "lander", "run", "--once") for _ in range(2)]
+    for lander in landers:
+        lander.wait(120)
+    lander_at(home).drain()
+    assert sorted(in_bronze(home)) == sorted(ids)
+
+
+def test_small_files_are_joined(tmp_path: Path) -> None:
+    home = new_home(tmp_path, "\n[lander]\nmax_events = 10\ncompact_every = 20\n")
+    ids = fill_journal(home, events=400, refusals=0)
+    lander_at(home).drain()
+    table = DeltaTable(f"{home.lake_root}/bronze/events")
+    assert sorted(in_bronze(home)) == sorted(ids)
+    assert len(table.file_uris()) < 20
+
+
+def fill_journal(home: Home, *, events: int, refusals: int) -> list[str]:
+    """Put masked events into the journal as a collector does; return their pseudonyms."""
+    import asyncio
+    from datetime import UTC, datetime
+
+    from services.collector.bootstrap import event_masker, journal_at
+
+    masker, journal = event_masker(key_provider(home)), journal_at(home)
+    masked = masker.mask_batch([an_event() for _ in range(events)], "web", datetime.now(UTC))
+    bad = an_event(channel=0)
+    refused = [masker.refusal(bad, "web", datetime.now(UTC), masker.violations(bad)) for _ in range(refusals)]
+    asyncio.run(journal.append("web", masked, refused))
+    journal.close()
+    return [e.event_id for e in masked]

@@ -1,0 +1,86 @@
+"""A small lake for the report: journeys drawn at random, written with the declared schemas."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+from deltalake import write_deltalake
+
+from spark_jobs.lake import tables
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+SECRET_TEXT = "this sentence must not be shown"
+_STEPS = [
+    ("web", "browse"), ("app", "browse"), ("web", "cart"), ("app", "cart"), ("chat", "bot"), ("chat", "agent"),
+    ("web", "order"), ("web", "pay"), ("voice", "bot"), ("email", "agent"), ("social", "social"), ("store", "store"),
+]  # fmt: skip
+_AFTER = {
+    "browse": [0, 1, 2, 3, 3, 4], "cart": [0, 4, 6, 6, 6, 8], "bot": [0, 5, 5, 6, 2], "agent": [0, 6, 11],
+    "order": [7, 7, 7, 4], "pay": [11, 11, 10], "social": [9, 4], "store": [0, 1],
+}  # fmt: skip
+
+
+def write(root, table, rows):
+    data = pa.Table.from_pylist(rows, schema=table.schema)
+    write_deltalake(f"{root}/{table.path}", data, configuration=table.properties)
+
+
+def walk(rng):
+    way = [_STEPS[rng.choice([0, 0, 0, 1, 1, 10, 11, 4, 8, 9])]]
+    while len(way) < 9 and rng.random() > 0.16:
+        way.append(_STEPS[rng.choice(_AFTER[way[-1][1]])])
+    return [step for i, step in enumerate(way) if i == 0 or step != way[i - 1]]
+
+
+def outcome_of(way, rng):
+    if any(stage == "pay" for _, stage in way):
+        return "bought"
+    if any(stage == "agent" for _, stage in way):
+        return rng.choice(["resolved", "transferred", "escalated"])
+    return rng.choice(["resolved", "abandoned", "abandoned"])
+
+
+def journey_rows(number, rng):
+    way = walk(rng)
+    journey_id, person_id = f"j{number}", f"p{number % 400}"
+    at = START + timedelta(hours=number % 900)
+    steps, changes, visited, loops = [], [], [way[0][0]], 0
+    for i, (channel, stage) in enumerate(way, start=1):
+        steps.append({"journey_id": journey_id, "step": i, "person_id": person_id, "channel": channel,
+                      "stage": stage, "started_at": at + timedelta(minutes=i), "dwell_s": 60.0, "events": 1})  # fmt: skip
+        if i > 1 and channel != way[i - 2][0]:
+            returns = channel in visited
+            loops += returns
+            visited.append(channel)
+            changes.append({"journey_id": journey_id, "step": i - 1, "person_id": person_id, "gap_s": 60.0,
+                            "from_channel": way[i - 2][0], "to_channel": channel, "returns": returns})  # fmt: skip
+    journey = {"journey_id": journey_id, "person_id": person_id, "started_at": at, "ended_at": at,
+               "outcome": outcome_of(way, rng), "sessions": 1, "steps": len(way), "channels": len(set(visited)),
+               "loops": loops, "first_channel": way[0][0], "last_channel": way[-1][0], "amount_minor": None}  # fmt: skip
+    return journey, steps, changes
+
+
+def conversation_rows(number, rng):
+    handed = rng.random() < 0.4
+    score = min(0.99, max(0.01, rng.gauss(0.58 if handed else 0.3, 0.18)))
+    conversation = {"conversation_id": f"c{number}", "person_id": f"p{number % 400}", "channel": "chat",
+                    "language": "zh", "started_at": START, "ended_at": START, "turns": 4, "customer_turns": 2,
+                    "bot_turns": 2, "agent_turns": 0, "first_wait_s": 3.0,
+                    "handed_over_at": START if handed else None, "outcome": "resolved",
+                    "csat": rng.choice([None, 3, 4, 5])}  # fmt: skip
+    prediction = {"conversation_id": f"c{number}", "turn": 1, "model_name": "handover", "model_version": 1,
+                  "probability": score}  # fmt: skip
+    return conversation, prediction
+
+
+def small_lake(root, journeys=900, seed=1):
+    """Write the tables that the report reads, and one with a text that it must not read."""
+    rng = random.Random(seed)
+    made = [journey_rows(i, rng) for i in range(journeys)]
+    talks = [conversation_rows(i, rng) for i in range(journeys // 2)]
+    write(root, tables.GOLD_JOURNEYS, [journey for journey, _, _ in made])
+    write(root, tables.GOLD_JOURNEY_STEPS, [step for _, steps, _ in made for step in steps])
+    write(root, tables.GOLD_TRANSITIONS, [change for _, _, changes in made for change in changes])
+    write(root, tables.SILVER_CONVERSATIONS, [conversation for conversation, _ in talks])
+    write(root, tables.GOLD_PREDICTIONS, [prediction for _, prediction in talks])
+    write(root, tables.SILVER_EVENTS, [{"event_id": "e1", "text": SECRET_TEXT, "event_at": START}])
