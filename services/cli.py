@@ -12,6 +12,12 @@ from services.adapters.commands import app as import_app
 from services.collector.commands import HomeOption
 from services.collector.commands import app as collector_app
 from services.collector.commands import lander_app
+from services.demo.commands import demo
+from services.lake_commands import app as lake_app
+from services.lake_commands import ml_app
+from services.private_query.commands import app as query_app
+from services.private_query.commands import budget_app
+from services.simulator.commands import simulate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,13 +27,19 @@ app = typer.Typer(
 app.add_typer(collector_app, name="collector")
 app.add_typer(lander_app, name="lander")
 app.add_typer(import_app, name="import")
+app.add_typer(lake_app, name="lake")
+app.add_typer(ml_app, name="ml")
+app.add_typer(query_app, name="query")
+app.add_typer(budget_app, name="budget")
+app.command(epilog="Example: mangrove simulate --home .mangrove --people 500 --seed 7")(simulate)
+app.command(epilog="Example: mangrove demo --home .mangrove --people 2500")(demo)
 
 
-@app.command(epilog="Example: mangrove init --home .mangrove --source webshop --partner analytics")
+@app.command(epilog="Example: mangrove init --home .mangrove --source webshop --partner insights")
 def init(
     home: HomeOption = Path(".mangrove"),
     source: Annotated[str, typer.Option(help="Name of a source of events.")] = "demo",
-    partner: Annotated[str, typer.Option(help="Name of a partner team that may ask.")] = "analytics",
+    partner: Annotated[str, typer.Option(help="Name of a partner team that may ask.")] = "partner",
 ) -> None:
     """Make keys, a source, a partner and the configuration; run again, it adds what is missing."""
     from services.installation import install

@@ -50,7 +50,7 @@ def install(folder: Path, *, source: str, partner: str, collector_port: int = 50
     Args:
         folder: The home folder; it is made with mode 0700.
         source: Name of a source of events.
-        partner: Name of a partner who may ask; the default catalogue lets `analytics` ask.
+        partner: Name of a partner; a fresh catalogue lets it ask about every dataset.
         collector_port: Where the collector will listen on loopback.
         query_port: Where the query service will listen on loopback.
 
@@ -64,7 +64,8 @@ def install(folder: Path, *, source: str, partner: str, collector_port: int = 50
         configuration.write_text(_CONFIGURATION.format(collector_port=collector_port, query_port=query_port))
     catalogue = folder / "catalogue.toml"
     if not catalogue.exists():
-        catalogue.write_text((files("services.private_query") / "catalogue.toml").read_text())
+        default = (files("services.private_query") / "catalogue.toml").read_text()
+        catalogue.write_text(default.replace('partners = ["partner"]', f'partners = ["{partner}"]'))
     home = Home(folder)
     keys = home.path(home.settings.keys)
     make_key_file(keys, (*PERSON_TYPES, *REFERENCE_TYPES, *SECRETS))

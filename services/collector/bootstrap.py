@@ -47,8 +47,8 @@ def lander_at(home: Home) -> Lander:
     )
 
 
-async def start_collector(home: Home) -> tuple[RunningServer, SqliteJournal]:
-    """Start the collector that the configuration describes."""
+async def start_collector(home: Home, address: str = "") -> tuple[RunningServer, SqliteJournal]:
+    """Start the collector that the configuration describes, at `address` if it is given."""
     settings = home.settings.collector
     keys = key_provider(home)
     journal = journal_at(home)
@@ -56,7 +56,7 @@ async def start_collector(home: Home) -> tuple[RunningServer, SqliteJournal]:
     servicer = CollectorServicer(event_masker(keys), journal, settings.max_events)
     running = await start_server(
         ServerOptions(
-            address=settings.address,
+            address=address or settings.address,
             max_message_bytes=settings.max_batch_bytes,
             tls_cert=home.path(settings.tls_cert) if settings.tls_cert else None,
             tls_key=home.path(settings.tls_key) if settings.tls_key else None,
@@ -71,9 +71,9 @@ async def start_collector(home: Home) -> tuple[RunningServer, SqliteJournal]:
     return running, journal
 
 
-async def serve_collector(home: Home) -> None:
+async def serve_collector(home: Home, address: str = "") -> None:
     """Serve until SIGTERM or SIGINT, then drain and close the journal."""
-    running, journal = await start_collector(home)
+    running, journal = await start_collector(home, address)
     try:
         await serve_until_signal(running)
     finally:

@@ -18,9 +18,12 @@ HomeOption = Annotated[Path, typer.Option("--home", help="The folder that `mangr
 
 
 @app.command(epilog="Example: mangrove collector serve --home .mangrove")
-def serve(home: HomeOption = Path(".mangrove")) -> None:
+def serve(
+    home: HomeOption = Path(".mangrove"),
+    address: Annotated[str, typer.Option(help="Listen at host:port instead of where the settings say.")] = "",
+) -> None:
     """Serve CollectorService until SIGTERM or Ctrl-C, then drain."""
-    asyncio.run(serve_collector(Home(home)))
+    asyncio.run(serve_collector(Home(home), address))
 
 
 @lander_app.command(epilog="Example: mangrove lander run --home .mangrove --once")

@@ -1,6 +1,5 @@
 """The private query service as partners meet it: a real process behind a real socket."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -9,15 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-
 from mangrove.query.v1 import query_pb2, query_pb2_grpc
+
 from privacy.ledger.sqlite import read_spending
 from services.clients.query import Answer, QueryClient, QueryRefused
 from services.clients.refusals import Refusal, refusal_of
@@ -47,7 +45,16 @@ class Server:
 
     def start(self) -> None:
         run = "from services.private_query.commands import app; app()"
-        command = [sys.executable, "-c", run, "serve", "--home", str(self.home.folder), "--address", self.address]
+        command = [
+            sys.executable,
+            "-c",
+            run,
+            "serve",
+            "--home",
+            str(self.home.folder),
+            "--address",
+            self.address,
+        ]
         log = (self.home.folder / "server.log").open("ab")
         self.process = subprocess.Popen(command, stdout=log, stderr=log)
         with grpc.insecure_channel(self.address) as channel:
@@ -139,7 +146,10 @@ def test_partner_sees_what_it_may_ask_about(server: Server) -> None:
 
 
 def test_dataset_of_another_partner_and_one_that_does_not_exist_look_the_same(server: Server) -> None:
-    told = {refused(server, query_pb2.RunQueryRequest(question=a_question(dataset=d))) for d in ("journeys", MARK, "")}
+    told = {
+        refused(server, query_pb2.RunQueryRequest(question=a_question(dataset=d)))
+        for d in ("journeys", MARK, "")
+    }
     assert len(told) == 1
     (one,) = told
     assert (one.code, one.reason) == (grpc.StatusCode.NOT_FOUND, "DATASET_UNKNOWN")
@@ -196,7 +206,9 @@ def one_filter(**condition: Any) -> list[query_pb2.Filter]:
         ),
     ],
 )
-def test_bad_question_is_told_which_field_breaks_a_rule(server: Server, changes: dict[str, Any], field: str) -> None:
+def test_bad_question_is_told_which_field_breaks_a_rule(
+    server: Server, changes: dict[str, Any], field: str
+) -> None:
     told = refused(server, query_pb2.RunQueryRequest(question=a_question(**changes)))
     assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "QUESTION_INVALID")
     assert field in [violation[0] for violation in told.violations]
@@ -303,7 +315,7 @@ class Crowd:
 
 
 def test_budget_is_never_overspent_by_32_clients_and_a_kill(tmp_path: Path) -> None:
-    """Both partners may spend 40 together and 30 alone, in questions of 1, with a kill -9 after five answers."""
+    """Two partners may spend 40 together and 30 alone, in questions of 1; kill -9 after five answers."""
     home = make_home(tmp_path, people=50, partner_rho_nano=30_000_000, dataset_rho_nano=LIMIT_NANO)
     server = Server(home, free_port())
     crowd = Crowd(server)
@@ -324,8 +336,7 @@ def test_budget_is_never_overspent_by_32_clients_and_a_kill(tmp_path: Path) -> N
         assert crowd.answers * COST_NANO <= LIMIT_NANO
         assert server.stop() == 0
     finally:
-        with suppress(ProcessLookupError):
-            os.kill(server.process.pid, signal.SIGKILL)
+        server.process.kill()
 
 
 def test_reservation_cut_off_by_a_crash_is_shown_as_spent(tmp_path: Path) -> None:
@@ -334,7 +345,8 @@ def test_reservation_cut_off_by_a_crash_is_shown_as_spent(tmp_path: Path) -> Non
         "import os, signal, sys; from datetime import date; from pathlib import Path;"
         "from privacy.ledger.port import Charge, Limits; from privacy.ledger.sqlite import SqliteLedger;"
         "ledger = SqliteLedger(Path(sys.argv[1]));"
-        "charge = Charge('ada', 'conversations', 0, b'q' * 32, 7_000_000, date(2026, 1, 1), date(2026, 1, 2));"
+        "days = (date(2026, 1, 1), date(2026, 1, 2));"
+        "charge = Charge('ada', 'conversations', 0, b'q' * 32, 7_000_000, *days);"
         "ledger.reserve(charge, Limits(10**9, 10**9, 10**9)); os.kill(os.getpid(), signal.SIGKILL)"
     )
     home = make_home(tmp_path, people=5)

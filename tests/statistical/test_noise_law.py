@@ -1,4 +1,4 @@
-"""The noise follows the law that the guarantee needs. Each test fails by chance less than once in a million runs."""
+"""The noise follows the law that the guarantee needs. Chance fails a test less than once in 10^6 runs."""
 
 import math
 
@@ -59,9 +59,7 @@ def fits_discrete_gaussian(draws: Draws, scale: float) -> bool:
     probability = weights / weights.sum()
     inside = np.abs(support) <= reach
     expected = np.append(probability[inside], probability[~inside].sum()) * len(draws)
-    seen = np.append(
-        [(draws == n).sum() for n in support[inside]], (np.abs(draws) > reach).sum()
-    )
+    seen = np.append([(draws == n).sum() for n in support[inside]], (np.abs(draws) > reach).sum())
     statistic = float(((seen - expected) ** 2 / expected).sum())
     return statistic < float(stats.chi2.isf(CHANCE, len(expected) - 1))
 
@@ -124,8 +122,8 @@ def test_intervals_of_means_hold_where_the_count_is_clear() -> None:
 def test_two_neighbouring_marts_cannot_be_told_apart_better_than_epsilon_allows() -> None:
     """A black-box audit: one person's worst contribution against none, over every threshold of the count.
 
-    Under (epsilon, delta) P[A] ≤ e^epsilon P[B] + delta for every event; 20,000 draws of each side bound what an
-    observer gains, with room for chance.
+    Under (epsilon, delta) P[A] ≤ e^epsilon P[B] + delta for every event; 20,000 draws of each side bound what
+    an observer gains, with room for chance.
     """
     from privacy.dp.mechanism import epsilon_at
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of tables
 """A small lake for the report: journeys drawn at random, written with the declared schemas."""
 
 import random

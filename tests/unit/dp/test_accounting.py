@@ -13,7 +13,9 @@ from privacy.dp.types import MAX_PRICE, MIN_PRICE, ContributionBounds, IntBounds
 COUNT = Measure("count")
 WAIT = IntBounds(0, 3600)
 measures_st = st.lists(
-    st.sampled_from([COUNT, Measure("persons"), Measure("sum", "wait_s", WAIT), Measure("mean", "wait_s", WAIT)]),
+    st.sampled_from(
+        [COUNT, Measure("persons"), Measure("sum", "wait_s", WAIT), Measure("mean", "wait_s", WAIT)]
+    ),
     min_size=1,
     max_size=4,
 )
@@ -92,20 +94,23 @@ def test_no_target_error_is_suggested_where_none_can_be() -> None:
 @settings(deadline=None)
 @given(prices, st.sampled_from([1e-9, 1e-6, 1e-4]))
 def test_epsilon_stays_below_the_textbook_bound_and_above_rho(price: NanoRho, delta: float) -> None:
-    """Bun and Steinke 2016, proposition 1.3: rho + 2 sqrt(rho ln(1/delta)). OpenDP's conversion is tighter."""
+    """Bun and Steinke 2016, proposition 1.3: rho + 2 sqrt(rho ln(1/delta)). OpenDP's is tighter."""
     rho = price / 10**9
     epsilon = epsilon_at(price, delta)
     assert 0 < epsilon <= rho + 2 * math.sqrt(rho * math.log(1 / delta)) + 1e-9
 
 
 def test_epsilon_grows_with_rho_and_with_a_smaller_delta() -> None:
-    assert epsilon_at(NanoRho(10**7), 1e-6) < epsilon_at(NanoRho(10**8), 1e-6) < epsilon_at(NanoRho(10**8), 1e-9)
+    assert (
+        epsilon_at(NanoRho(10**7), 1e-6) < epsilon_at(NanoRho(10**8), 1e-6) < epsilon_at(NanoRho(10**8), 1e-9)
+    )
 
 
 def test_epsilon_of_one_rho_is_the_known_value() -> None:
     """Canonne, Kamath and Steinke 2020, corollary 13, minimised numerically over the order alpha."""
     rho, delta = 1.0, 1e-6
     best = min(
-        a * rho + math.log(1 / (a * delta)) / (a - 1) + math.log(1 - 1 / a) for a in (1 + n / 1000 for n in range(1, 20000))
+        a * rho + math.log(1 / (a * delta)) / (a - 1) + math.log(1 - 1 / a)
+        for a in (1 + n / 1000 for n in range(1, 20000))
     )
     assert epsilon_at(NanoRho(10**9), delta) == pytest.approx(best, rel=1e-4)

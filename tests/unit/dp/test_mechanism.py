@@ -2,6 +2,7 @@ import pyarrow as pa
 import pytest
 
 from privacy.dp import mechanism
+from privacy.dp.accounting import Share
 from privacy.dp.aggregates import ExactAggregates, aggregate
 from privacy.dp.intervals import estimates
 from privacy.dp.keys import PublicKeys
@@ -43,7 +44,7 @@ def test_a_reservation_pays_for_one_release() -> None:
 def test_nothing_is_drawn_when_the_maps_exceed_the_reservation(monkeypatch: pytest.MonkeyPatch) -> None:
     """The defence taken out: a calibration that forgets to keep to its share."""
 
-    def careless(share: mechanism.Share) -> mechanism.Noise:
+    def careless(share: Share) -> mechanism.Noise:
         return mechanism._noise(share.sensitivity / 100, share.sensitivity)
 
     monkeypatch.setattr(mechanism, "calibrate", careless)

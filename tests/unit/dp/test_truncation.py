@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -34,12 +35,12 @@ marts = st.lists(rows_of_one, max_size=40)
 bounds_st = st.builds(ContributionBounds, st.integers(1, 6), st.integers(1, 4))
 
 
-def table(rows: list[Row]) -> pa.Table:
+def table(rows: Sequence[Row]) -> pa.Table:
     """A mart whose row tokens follow from the rows' places, so that they stay when others leave."""
     return with_tokens([(*row, f"t{n}") for n, row in enumerate(rows)])
 
 
-def with_tokens(rows: list[tuple[str, str | None, str | None, int | None, str]]) -> pa.Table:
+def with_tokens(rows: Sequence[tuple[str, str | None, str | None, int | None, str]]) -> pa.Table:
     people, channels, languages, waits, tokens = zip(*rows, strict=True) if rows else ((),) * 5
     return pa.table(
         {
@@ -130,7 +131,7 @@ def test_which_rows_stay_depends_on_the_secret_and_on_the_question() -> None:
 
 def test_which_groups_stay_differs_from_person_to_person() -> None:
     rows = [(f"p{n}", c, "zh", 1) for n in range(200) for c in KEYS.values[0]]
-    kept = Counter(truncate(table(rows), KEYS, ContributionBounds(1, 1), KEY).cells.tolist())
+    kept: Counter[int] = Counter(truncate(table(rows), KEYS, ContributionBounds(1, 1), KEY).cells.tolist())
     assert set(kept.values()) and min(kept[n] for n in (0, 2, 4)) > 30
 
 
@@ -154,14 +155,18 @@ def test_missing_values_take_part_in_neither_sum_nor_mean_and_values_are_clipped
 
 
 def test_every_combination_of_public_keys_is_there_when_nobody_is() -> None:
-    assert [v.tolist() for vs in exact(table([]), ContributionBounds(2, 2)).vectors for v in vs] == [[0] * 6] * 5
+    assert [v.tolist() for vs in exact(table([]), ContributionBounds(2, 2)).vectors for v in vs] == [
+        [0] * 6
+    ] * 5
     assert list(KEYS.combinations())[:2] == [("web", "zh"), ("web", "en")]
 
 
 def test_questions_at_the_same_time_never_see_each_others_rows() -> None:
     marts_at_once = [table([(f"p{n}", "web", "zh", 1) for n in range(size)]) for size in range(1, 65)]
     with ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(lambda mart: exact(mart, ContributionBounds(1, 1)).vectors[0][0][0], marts_at_once))
+        found = list(
+            pool.map(lambda mart: exact(mart, ContributionBounds(1, 1)).vectors[0][0][0], marts_at_once)
+        )
     assert found == list(range(1, 65))
 
 

@@ -1,4 +1,4 @@
-"""Small installations for tests: a home folder with keys, partners, a catalogue and marts of generated people."""
+"""Small installations for tests: a home with keys, partners, a catalogue and marts of generated people."""
 
 import random
 from dataclasses import dataclass
@@ -66,14 +66,16 @@ def make_home(
     dataset_rho_nano: int = 1_000_000_000,
     settings: str = "",
 ) -> TestHome:
-    """A home with the datasets `conversations` for ada and bob, and `journeys` for bob, whose mart is missing."""
+    """A home with the datasets `conversations` for ada and bob, and `journeys`, without a mart, for bob."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE_NAME).write_text(settings)
     catalogue = DEFAULT_CATALOGUE.read_text()
     catalogue = catalogue.replace('partners = ["partner"]', 'partners = ["ada", "bob"]', 1)
     catalogue = catalogue.replace('partners = ["partner"]', 'partners = ["bob"]', 1)
     catalogue = catalogue.replace("partner_rho_nano = 500_000_000", f"partner_rho_nano = {partner_rho_nano}")
-    catalogue = catalogue.replace("dataset_rho_nano = 1_000_000_000", f"dataset_rho_nano = {dataset_rho_nano}")
+    catalogue = catalogue.replace(
+        "dataset_rho_nano = 1_000_000_000", f"dataset_rho_nano = {dataset_rho_nano}"
+    )
     (folder / "catalogue.toml").write_text(catalogue)
     make_key_file(folder / "keys.json", ["access", "truncation"])
     secret = FileKeyProvider(folder / "keys.json").secret("access")

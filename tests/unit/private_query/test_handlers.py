@@ -113,7 +113,9 @@ def test_count_is_near_the_truth(asked: Asked) -> None:
         (Filter("turns", Between(10, 20)), lambda r: 10 <= r["turns"] <= 20),
     ],
 )
-def test_filters_keep_the_rows_that_fit_and_drop_those_without_a_value(asked: Asked, fits: Filter, keep: Any) -> None:
+def test_filters_keep_the_rows_that_fit_and_drop_those_without_a_value(
+    asked: Asked, fits: Filter, keep: Any
+) -> None:
     engine = asked.ports.engine
     asked_for = plan(a_question(filters=(fits,)), asked.ports.catalogue.get("conversations", "ada"))
     rows = engine.read(engine.pin(asked_for.dataset), asked_for)
@@ -122,7 +124,9 @@ def test_filters_keep_the_rows_that_fit_and_drop_those_without_a_value(asked: As
 
 def test_window_is_half_open(asked: Asked) -> None:
     window = {"from_day": "2026-01-05", "until_day": "2026-01-07"}
-    asked_for = plan(a_question(group_by=("day",), **window), asked.ports.catalogue.get("conversations", "ada"))
+    asked_for = plan(
+        a_question(group_by=("day",), **window), asked.ports.catalogue.get("conversations", "ada")
+    )
     engine = asked.ports.engine
     rows = engine.read(engine.pin(asked_for.dataset), asked_for)
     truth = [r["row_token"] for r in mart() if r["day"].day in {5, 6}]
@@ -136,7 +140,8 @@ def test_groups_are_counted_where_they_belong(asked: Asked) -> None:
     for week, handed_over in [("2026-W01", "true"), ("2026-W03", "false")]:
         number = int(week[-2:])
         truth = sum(
-            r["day"].isocalendar().week == number and str(r["handed_over"]).lower() == handed_over for r in mart()
+            r["day"].isocalendar().week == number and str(r["handed_over"]).lower() == handed_over
+            for r in mart()
         )
         assert holds(answer, (week, handed_over), truth)
 
@@ -149,7 +154,9 @@ def test_languages_outside_the_public_keys_are_not_shown(asked: Asked) -> None:
 
 def test_sum_and_mean_leave_out_rows_without_a_value(asked: Asked) -> None:
     waits = [r["wait_s"] for r in mart() if r["wait_s"] is not None]
-    answer = asked.run(measures=(AskedMeasure("persons"), AskedMeasure("sum", "wait_s"), AskedMeasure("mean", "wait_s")))
+    answer = asked.run(
+        measures=(AskedMeasure("persons"), AskedMeasure("sum", "wait_s"), AskedMeasure("mean", "wait_s"))
+    )
     ((_, (persons, total, mean)),) = answer.rows
     assert abs(persons.value - PEOPLE) < 20
     assert total.low - 60_000 <= sum(waits) <= total.high + 60_000

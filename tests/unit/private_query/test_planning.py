@@ -92,8 +92,16 @@ def broken(dataset: Dataset, **changes: Any) -> set[tuple[str, str]]:
         ({"price": TargetError(-5.0)}, "target_error", "RANGE"),
         ({"price": TargetError(0.0)}, "target_error", "RANGE"),
         ({"price": TargetError(0.5)}, "target_error", "RANGE"),
-        ({"price": TargetError(1.0), "measures": (AskedMeasure("sum", "wait_s"),)}, "target_error", "TOO_EXACT"),
-        ({"price": TargetError(5.0), "measures": (AskedMeasure("mean", "turns"),)}, "target_error", "NEEDS_RHO"),
+        (
+            {"price": TargetError(1.0), "measures": (AskedMeasure("sum", "wait_s"),)},
+            "target_error",
+            "TOO_EXACT",
+        ),
+        (
+            {"price": TargetError(5.0), "measures": (AskedMeasure("mean", "turns"),)},
+            "target_error",
+            "NEEDS_RHO",
+        ),
         ({"group_by": ("day", "week", "channel"), "until_day": "2027-02-01"}, "group_by", "TOO_MANY_GROUPS"),
     ],
 )

@@ -150,6 +150,11 @@ def test_truth_holds_nothing_that_was_planted(world, tmp_path):
     assert json.loads(written)["counts"]["events"] == len(world.marks.person_of)
 
 
+def test_a_world_in_a_log_line_or_traceback_shows_nobody():
+    small = World.generate(1, 3)
+    assert [value for value in planted(small) if value in repr(small)] == []
+
+
 def test_truth_knows_the_person_of_every_event(world):
     assert {e.event_id for e in simulate(world)} == set(truth(world)["people"])
 

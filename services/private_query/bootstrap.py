@@ -1,0 +1,90 @@
+"""Wires the private query service; nothing else chooses adapters."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from privacy.ledger.port import Ledger
+from privacy.ledger.sqlite import SqliteLedger
+from services.access import Authenticator
+from services.grpc_server import RunningServer, ServerOptions, serve_until_signal, start_server
+from services.private_query.catalogue import load_catalogue
+from services.private_query.engine import DeltaEngine
+from services.private_query.ports import Ports
+from services.private_query.servicer import SERVICE, PrivateQueryServicer, add_to_server
+from services.private_query.wire import answer_to_bytes
+from services.settings import Home
+
+
+@dataclass(frozen=True, slots=True)
+class QueryService:
+    """The wired service, not yet listening. Whoever built it closes it."""
+
+    options: ServerOptions
+    authenticator: Authenticator
+    servicer: PrivateQueryServicer
+    ledger: Ledger
+
+    async def start(self) -> RunningServer:
+        """Listen; the returned server knows its port."""
+        return await start_server(
+            self.options, self.authenticator, lambda server: add_to_server(self.servicer, server), [SERVICE]
+        )
+
+    def close(self) -> None:
+        """Let go of the ledger, after the server has drained."""
+        self.ledger.close()
+
+
+def build(home: Home, *, access_secret: bytes, truncation_secret: bytes, address: str = "") -> QueryService:
+    """Wire the service of a home folder.
+
+    Args:
+        home: The installation.
+        access_secret: What API keys were hashed under, 32 bytes.
+        truncation_secret: What orders rows and groups before they are cut, 32 bytes.
+        address: Where to listen instead of where the settings say, host:port.
+
+    Raises:
+        CatalogueInvalid: if the catalogue is missing or breaks a rule.
+        LedgerUnavailable: if the ledger cannot be opened, or another process holds it.
+    """
+    settings = home.settings.query
+    catalogue = load_catalogue(home.path(settings.catalogue))
+    authenticator = Authenticator(home.path(home.settings.access), access_secret, "partner")
+    options = ServerOptions(
+        address=address or settings.address,
+        tls_cert=_file(home, settings.tls_cert),
+        tls_key=_file(home, settings.tls_key),
+        reflection=settings.reflection,
+        metrics_port=settings.metrics_port,
+        drain_s=settings.drain_s,
+    )
+    ledger = SqliteLedger(home.path(settings.ledger))
+    ports = Ports(catalogue, DeltaEngine(home.lake_root), ledger, truncation_secret, answer_to_bytes)
+    return QueryService(options, authenticator, PrivateQueryServicer(ports), ledger)
+
+
+def from_home(home: Home, address: str = "") -> QueryService:
+    """Wire the service with the secrets of the home folder's key file.
+
+    Raises:
+        KeysUnavailable: if the key file is missing or may be read by others.
+        CatalogueInvalid, LedgerUnavailable: as in `build`.
+    """
+    from privacy.pseudonyms import FileKeyProvider
+
+    keys = FileKeyProvider(home.path(home.settings.keys))
+    access, truncation = keys.secret("access"), keys.secret("truncation")
+    return build(home, access_secret=access, truncation_secret=truncation, address=address)
+
+
+async def serve(service: QueryService) -> None:
+    """Serve until SIGTERM or SIGINT, drain, and close the ledger."""
+    try:
+        await serve_until_signal(await service.start())
+    finally:
+        service.close()
+
+
+def _file(home: Home, name: str) -> Path | None:
+    return home.path(name) if name else None

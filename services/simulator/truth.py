@@ -1,0 +1,101 @@
+"""The truth about a world as a JSON file, to measure the pipeline against. It holds no personal data."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from services.simulator.handover import LAST_MESSAGE
+from services.simulator.recorder import DUPLICATE_SHARE, INVALID_SHARE, LATE_SHARE
+from services.simulator.world import DAYS, World
+
+
+def truth(world: World) -> dict[str, Any]:
+    """Everything that is true of a world, under opaque event ids, conversation ids and person keys.
+
+    `people` maps event id → person key. `conversations` maps conversation id → topic, channel, language,
+    outcome, whether a human took over, and one entry for each customer message to the bot: its event id, its
+    place among the customer's messages from 1, the chance that it triggers the hand-over (`hazard`), and the
+    chance that it or a later one does (`later`), which is the best possible prediction. `journeys` lists each
+    person's ways with outcome, channels and planted loops. The rest are event ids out of the ordinary.
+    """
+    marks = world.marks
+    return {
+        "parameters": _parameters(world),
+        "counts": _counts(world),
+        "people": marks.person_of,
+        "conversations": {
+            talk.conversation_id: {
+                "person": talk.person,
+                "topic": talk.topic,
+                "channel": talk.channel,
+                "language": talk.language,
+                "outcome": talk.outcome,
+                "handed_over": talk.handed_over,
+                "turns": [
+                    {
+                        "event_id": event_id,
+                        "customer_turn": i,
+                        "hazard": round(hazard, 6),
+                        "later": round(later, 6),
+                    }
+                    for i, (event_id, hazard, later) in enumerate(talk.turns, start=1)
+                ],
+            }
+            for talk in world.talks
+        },
+        "journeys": [
+            {
+                "person": way.person,
+                "need": way.need,
+                "outcome": way.outcome,
+                "channels": way.channels,
+                "loops": way.loops,
+                "events": way.events,
+            }
+            for way in world.ways
+        ],
+        "invalid_events": marks.invalid,
+        "without_consent_events": marks.without_consent,
+        "duplicate_events": marks.duplicates,
+        "late_events": marks.late,
+        "shared_device_events": marks.shared_device,
+        "call_centre_events": marks.call_centre,
+        "nameless_events": marks.nameless,
+    }
+
+
+def _parameters(world: World) -> dict[str, Any]:
+    return {
+        "seed": world.seed,
+        "people": world.people,
+        "start": world.start.isoformat(),
+        "days": DAYS,
+        "invalid_share": INVALID_SHARE,
+        "duplicate_share": DUPLICATE_SHARE,
+        "late_share": LATE_SHARE,
+        "bot_messages_at_most": LAST_MESSAGE,
+    }
+
+
+def _counts(world: World) -> dict[str, Any]:
+    marks = world.marks
+    return {
+        "sent": len(world.sent),
+        "events": len(marks.person_of),
+        "invalid": len(marks.invalid),
+        "without_consent": len(marks.without_consent),
+        "duplicates": len(marks.duplicates),
+        "late": len(marks.late),
+        "conversations": len(world.talks),
+        "handed_over": sum(talk.handed_over for talk in world.talks),
+        "journeys": len(world.ways),
+        "journeys_with_loops": sum(way.loops > 0 for way in world.ways),
+        "outcomes": dict(sorted(Counter(way.outcome for way in world.ways).items())),
+    }
+
+
+def write_truth(world: World, path: Path) -> None:
+    """Write the truth as JSON. Personal data is not in it."""
+    path.write_bytes(orjson.dumps(truth(world), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
