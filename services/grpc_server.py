@@ -76,7 +76,7 @@ class ServerOptions:
     drain_s: float = 10.0
 
 
-class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class _Gate(grpc.aio.ServerInterceptor):
     """Lets a call in when its key is valid, turns errors into statuses, and counts the outcome."""
 
     def __init__(self, authenticator: Authenticator, services: Sequence[str], max_message_bytes: int) -> None:
@@ -86,17 +86,17 @@ class _Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
+    ) -> Any:
         handler = await continuation(details)
         if handler is None or not details.method.startswith(self._guarded):
             return handler
-        authorization = dict(details.invocation_metadata).get("authorization")
+        authorization = str(dict(details.invocation_metadata).get("authorization", ""))
         method = details.method.rsplit("/", 1)[-1]
         inner, deserialize = handler.unary_unary, handler.request_deserializer
 
-        async def guarded(request: bytes, context: grpc.aio.ServicerContext) -> Any:
+        async def guarded(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             started = time.perf_counter()
             reason = "OK"
             try:
@@ -132,7 +132,7 @@ def _parsed(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
         raise RequestMalformed from None
 
 
-async def _abort(context: grpc.aio.ServicerContext, status: status_pb2.Status) -> None:
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> None:
     code = next(c for c in grpc.StatusCode if c.value[0] == status.code)
     metadata = (("grpc-status-details-bin", status.SerializeToString()),)
     await context.abort(code, status.message, trailing_metadata=metadata)

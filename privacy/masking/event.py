@@ -221,8 +221,8 @@ class _Run:
         return self._masker.mask_text(text).text
 
 
-def _sibling_type(message: Message) -> str:
-    kind = message.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[message.type].name  # type: ignore[attr-defined]
+def _sibling_type(message: Any) -> str:
+    kind = message.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[message.type].name
     return str(kind.removeprefix("IDENTIFIER_TYPE_").lower())
 
 

@@ -107,13 +107,13 @@ class _Compiler:
         type_number = options.Extensions[self._identifier_type]
         identifier_type = self._types[type_number] if type_number else None
         self._refuse_misfit(field, treatment, identifier_type, bool(limits.pattern), path)
-        descend = message is not None and not is_map and not is_struct and treatment is Treatment.UNSPECIFIED
+        nested = None if is_map or is_struct or treatment is not Treatment.UNSPECIFIED else message
         return FieldPlan(
             name=field.name,
             treatment=treatment,
             identifier_type=identifier_type,
             enum_names=_enum_names(field.enum_type) if field.enum_type is not None else None,
-            child=self.message(message, path) if descend else None,
+            child=self.message(nested, path) if nested is not None else None,
             repeated=field.is_repeated and not is_map,
             is_struct=is_struct,
             is_map=is_map,

@@ -55,5 +55,5 @@ def _has_unknown_fields(message: Message) -> bool:
     """Unknown fields survive parsing unseen; a copy without them is smaller."""
     known = type(message)()
     known.CopyFrom(message)
-    known.DiscardUnknownFields()  # type: ignore[attr-defined]
+    known.DiscardUnknownFields()
     return known.ByteSize() != message.ByteSize()

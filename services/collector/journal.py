@@ -15,6 +15,7 @@ from typing import IO
 
 import structlog
 
+from privacy.errors import MangroveError
 from privacy.masking import MaskedEvent, Refusal
 from services.collector.ports import JournalUnavailable, Overloaded, Receipt, Record
 
@@ -40,10 +41,18 @@ class _Append:
     loop: asyncio.AbstractEventLoop
 
     def resolve(self, receipt: Receipt) -> None:
-        self.loop.call_soon_threadsafe(lambda: self.done.cancelled() or self.done.set_result(receipt))
+        self.loop.call_soon_threadsafe(self._settle, receipt)
 
-    def fail(self) -> None:
-        self.loop.call_soon_threadsafe(lambda: self.done.cancelled() or self.done.set_exception(JournalUnavailable()))
+    def fail(self, error: MangroveError) -> None:
+        self.loop.call_soon_threadsafe(self._settle, error)
+
+    def _settle(self, outcome: Receipt | MangroveError) -> None:
+        if self.done.cancelled():
+            return
+        if isinstance(outcome, Receipt):
+            self.done.set_result(outcome)
+        else:
+            self.done.set_exception(outcome)
 
 
 class SqliteJournal:
@@ -178,7 +187,7 @@ class _Writer:
         except sqlite3.Error as error:
             log.error("journal_write_failed", error_type=type(error).__name__)
             for append in group:
-                append.fail()
+                append.fail(JournalUnavailable())
             return
         self._last = last
         for append, receipt in zip(group, receipts, strict=True):
@@ -226,8 +235,7 @@ class _Writer:
         if self._last - self._first_kept < self._max_records:
             return group
         for append in group:
-            error = Overloaded()
-            append.loop.call_soon_threadsafe(lambda a=append, e=error: a.done.cancelled() or a.done.set_exception(e))
+            append.fail(Overloaded())
         return []
 
     def _oldest_waiting(self) -> int:

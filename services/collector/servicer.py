@@ -1,6 +1,7 @@
 """The collector's door: wire in, one handler, wire out."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 
@@ -29,7 +30,7 @@ class CollectorServicer(collector_pb2_grpc.CollectorServiceServicer):
         self._max_events = max_events
 
     async def Collect(  # noqa: N802 - the name is the protocol's
-        self, request: collector_pb2.CollectRequest, _context: grpc.aio.ServicerContext
+        self, request: collector_pb2.CollectRequest, _context: grpc.aio.ServicerContext[Any, Any]
     ) -> collector_pb2.CollectResponse:
         """Take a batch of events."""
         verdicts = await collect(

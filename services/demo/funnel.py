@@ -3,9 +3,9 @@
 from services.demo.charts import ACCENT, DEEP, INK, LEAF, MIST, MUTED, TEAL
 from services.demo.facts import SHOPPING, Funnel
 
-_WIDTH, _HEIGHT = 1040, 506
+_WIDTH, _HEIGHT = 1040, 480
 _BASE, _TALLEST = 338, 165
-_BAR, _FIRST, _PITCH = 130, 60, 263
+_BAR, _FIRST, _PITCH = 130, 60, 243
 _PILL = 44
 _COLOURS = (DEEP, LEAF, "#4aa793", TEAL)
 # Loops of less than one in a hundred are not drawn.
