@@ -1,7 +1,6 @@
 """The command line: composition only. Every command lives beside what it runs."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,12 +8,12 @@ import typer
 from privacy.errors import MangroveError
 from services import log
 from services.adapters.commands import app as import_app
-from services.collector.commands import HomeOption
 from services.collector.commands import app as collector_app
 from services.collector.commands import lander_app
 from services.demo.commands import demo
 from services.lake_commands import app as lake_app
 from services.lake_commands import ml_app
+from services.options import DEFAULT_HOME, HomeOption
 from services.private_query.commands import app as query_app
 from services.private_query.commands import budget_app
 from services.simulator.commands import simulate
@@ -37,7 +36,7 @@ app.command(epilog="Example: mangrove demo --home .mangrove --people 2500")(demo
 
 @app.command(epilog="Example: mangrove init --home .mangrove --source webshop --partner insights")
 def init(
-    home: HomeOption = Path(".mangrove"),
+    home: HomeOption = DEFAULT_HOME,
     source: Annotated[str, typer.Option(help="Name of a source of events.")] = "demo",
     partner: Annotated[str, typer.Option(help="Name of a partner team that may ask.")] = "partner",
 ) -> None:

@@ -50,7 +50,9 @@ class RequestTooLarge(MangroveError):
     reason = "BATCH_TOO_LARGE"
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"The request is larger than {max_bytes} bytes, so nothing of it was taken. Send smaller batches.")
+        super().__init__(
+            f"The request is larger than {max_bytes} bytes, so nothing of it was taken. Send smaller batches."
+        )
 
 
 def current_caller() -> Caller:
@@ -107,7 +109,7 @@ class _Gate(grpc.aio.ServerInterceptor):
             except MangroveError as error:
                 reason = error.reason
                 await _abort(context, to_status(error))
-            except Exception as error:  # noqa: BLE001 - the last fence: a client never sees the cause
+            except Exception as error:
                 if isinstance(error, grpc.aio.AbortError):
                     raise
                 reason = "INTERNAL"

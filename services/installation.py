@@ -44,7 +44,9 @@ class Installed:
     new_callers: tuple[str, ...]
 
 
-def install(folder: Path, *, source: str, partner: str, collector_port: int = 50051, query_port: int = 50052) -> Installed:
+def install(
+    folder: Path, *, source: str, partner: str, collector_port: int = 50051, query_port: int = 50052
+) -> Installed:
     """Make the keys, a source, a partner and the configuration in a folder; what is there stays.
 
     Args:

@@ -1,12 +1,11 @@
 """`mangrove lake` and `mangrove ml` for an installation: the same jobs, with the folders taken from its configuration."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ml import commands as models
-from services.collector.commands import HomeOption
+from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
 from spark_jobs.commands import run_jobs
 
@@ -22,7 +21,7 @@ def _lake() -> None:
 @app.command(epilog="Example: mangrove lake run all --home .mangrove")
 def run(
     names: Annotated[list[str], typer.Argument(help="Jobs by name, or `all` for each in order.")],
-    home: HomeOption = Path(".mangrove"),
+    home: HomeOption = DEFAULT_HOME,
     lake: Annotated[str, typer.Option(help="The lake's root instead of the home folder's.")] = "",
 ) -> None:
     """Run jobs, in the pipeline's order. A run without new events changes no table."""
@@ -30,14 +29,14 @@ def run(
 
 
 @ml_app.command(epilog="Example: mangrove ml train --home .mangrove")
-def train(home: HomeOption = Path(".mangrove")) -> None:
+def train(home: HomeOption = DEFAULT_HOME) -> None:
     """Train on gold.features, compare with baselines and champion, and promote the model if it is better."""
     installation = Home(home)
     models.train(installation.lake_root, installation.path(installation.settings.mlflow))
 
 
 @ml_app.command(epilog="Example: mangrove ml score --home .mangrove")
-def score(home: HomeOption = Path(".mangrove")) -> None:
+def score(home: HomeOption = DEFAULT_HOME) -> None:
     """Score every moment of gold.features with the champion, into gold.predictions."""
     installation = Home(home)
     models.score(installation.lake_root, installation.path(installation.settings.mlflow))

@@ -88,7 +88,9 @@ class Home:
                 f"No {FILE_NAME} in the home folder. Run `mangrove init` first, or name the folder with --home."
             ) from None
         except tomllib.TOMLDecodeError:
-            raise SettingsInvalid(f"{FILE_NAME} is not valid TOML. Mend it, or make a new one with `mangrove init`.") from None
+            raise SettingsInvalid(
+                f"{FILE_NAME} is not valid TOML. Mend it, or make a new one with `mangrove init`."
+            ) from None
         except ValidationError as error:
             where = ", ".join(".".join(str(p) for p in e["loc"]) for e in error.errors())
             raise SettingsInvalid(f"{FILE_NAME} breaks a rule at: {where}. See infra/config/mangrove.toml.") from None

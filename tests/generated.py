@@ -42,7 +42,10 @@ emails = st.builds(
 )
 addresses = st.builds(lambda last: f"203.0.113.{last}", st.integers(1, 254))
 plates = st.builds(
-    lambda region, letter, rest: f"{region}{letter}{rest}", st.sampled_from("京沪粤浙"), st.sampled_from("ABCD"), _digits(5)
+    lambda region, letter, rest: f"{region}{letter}{rest}",
+    st.sampled_from("京沪粤浙"),
+    st.sampled_from("ABCD"),
+    _digits(5),
 )
 
 KINDS = {

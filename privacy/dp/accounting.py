@@ -49,9 +49,7 @@ def sensitivities(measure: Measure, bounds: ContributionBounds) -> tuple[float, 
     return tuple(_at_least_root(groups * step**2) for step in by_coordinate)
 
 
-def split(
-    measures: Sequence[Measure], bounds: ContributionBounds, price: NanoRho
-) -> tuple[tuple[Share, ...], ...]:
+def split(measures: Sequence[Measure], bounds: ContributionBounds, price: NanoRho) -> tuple[tuple[Share, ...], ...]:
     """Split a price evenly over the measures, and a mean's part evenly over its sum and its count.
 
     The shares add up to at most the price; what a division leaves over is charged and not used.
@@ -61,9 +59,7 @@ def split(
     return tuple(tuple(Share(s, NanoRho(each // len(part))) for s in part) for part in parts)
 
 
-def price_for_target_error(
-    measures: Sequence[Measure], bounds: ContributionBounds, target_error: float
-) -> NanoRho:
+def price_for_target_error(measures: Sequence[Measure], bounds: ContributionBounds, target_error: float) -> NanoRho:
     """Solve for the price at which the first measure's 95 % interval is at most ±`target_error`.
 
     Solved from z·sigma ≤ floor(target_error) with sigma = sensitivity / sqrt(2 rho), rounded up, with one

@@ -53,8 +53,7 @@ def _mean(total: int, count: int, scales: tuple[float, ...], bounds: IntBounds) 
     half = total * count
     root = math.sqrt(max(0.0, half**2 - leading * (total**2 - sum_noise**2)))
     within = (
-        _cut(bounds.middle + t, bounds)
-        for t in (total / count, (half - root) / leading, (half + root) / leading)
+        _cut(bounds.middle + t, bounds) for t in (total / count, (half - root) / leading, (half + root) / leading)
     )
     return Estimate(*within)
 

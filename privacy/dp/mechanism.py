@@ -31,9 +31,7 @@ class MapExceedsReservation(MangroveError):
     reason = "INTERNAL"
 
     def __init__(self) -> None:
-        super().__init__(
-            "The noise would cost more than was reserved: no answer is given. Tell the operator."
-        )
+        super().__init__("The noise would cost more than was reserved: no answer is given. Tell the operator.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +84,7 @@ def release(exact: ExactAggregates, reservation: Reservation) -> NoisyAggregates
         ReservationUsed: if the reservation has paid for a release before.
     """
     reserved = reservation.take()
-    noises = tuple(
-        tuple(calibrate(share) for share in part) for part in split(exact.measures, exact.bounds, reserved)
-    )
+    noises = tuple(tuple(calibrate(share) for share in part) for part in split(exact.measures, exact.bounds, reserved))
     if sum(noise.cost for part in noises for noise in part) > reserved:
         raise MapExceedsReservation
     vectors = tuple(

@@ -67,14 +67,8 @@ def _refusal(scope: Scope, cost: NanoRho, left: NanoRho | None, wider_error: int
             "Budget exceeded: the budget of at least one day in the window is used up. "
             "Ask about other days, or ask the privacy officer."
         )
-    out = (
-        "Widen the target error or lower rho"
-        if wider_error is None
-        else f"Widen the target error to ±{wider_error}"
-    )
-    way_out = (
-        "Ask the privacy officer for more." if not left else f"{out}, or ask the privacy officer for more."
-    )
+    out = "Widen the target error or lower rho" if wider_error is None else f"Widen the target error to ±{wider_error}"
+    way_out = "Ask the privacy officer for more." if not left else f"{out}, or ask the privacy officer for more."
     return f"Budget exceeded: this question costs rho {as_rho(cost)}, {as_rho(left or 0)} is left. {way_out}"
 
 

@@ -101,9 +101,7 @@ class SqliteLedger(Ledger):
                 "Another process holds the ledger. Stop it first: a ledger has one writer."
             ) from None
         except (OSError, sqlite3.Error):
-            raise LedgerUnavailable(
-                "The ledger cannot be opened. Check that its file can be written."
-            ) from None
+            raise LedgerUnavailable("The ledger cannot be opened. Check that its file can be written.") from None
 
     def find(self, charge: Charge) -> StoredAnswer | None:
         """Look up the answer that was committed for the same charge."""
@@ -128,9 +126,7 @@ class SqliteLedger(Ledger):
         """Store the answer durably, and wake who waits for it."""
         with self._changed, _unavailable():
             with self._transaction():
-                self._db.execute(
-                    "UPDATE charge SET answer = ? WHERE number = ?", (answer, reservation.number)
-                )
+                self._db.execute("UPDATE charge SET answer = ? WHERE number = ?", (answer, reservation.number))
             self._let_go(reservation)
 
     def abandon(self, reservation: Reservation) -> None:

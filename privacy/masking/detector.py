@@ -27,7 +27,9 @@ class MaskingFailed(MangroveError):
     reason = "MASKING_FAILED"
 
     def __init__(self) -> None:
-        super().__init__("A detector of personal data failed, so nothing was taken. Ask the operator to look at the log.")
+        super().__init__(
+            "A detector of personal data failed, so nothing was taken. Ask the operator to look at the log."
+        )
 
 
 @dataclass(frozen=True, slots=True)

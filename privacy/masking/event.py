@@ -1,6 +1,7 @@
 """Turns valid raw events into masked ones; nothing else in Mangrove can make a `MaskedEvent`."""
 
 import ipaddress
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -114,7 +115,10 @@ class EventMasker:
         run = _Run(self._pseudonymiser, self._masker)
         trees = [run.tree(event, self._plan) for event in events]
         run.fill_in_texts()
-        return [_seal(tree, event.WhichOneof("body"), source, received_at) for tree, event in zip(trees, events, strict=True)]
+        return [
+            _seal(tree, event.WhichOneof("body"), source, received_at)
+            for tree, event in zip(trees, events, strict=True)
+        ]
 
 
 class _Run:
@@ -207,7 +211,7 @@ class _Run:
 
     def _number(self, number: float) -> float | int | str:
         """A phone number may come as a number: its decimal form is scanned like a text."""
-        plain = int(number) if number == number and abs(number) < 1e20 and number == int(number) else number
+        plain = int(number) if math.isfinite(number) and abs(number) < 1e20 and number == int(number) else number
         text = str(plain)
         masked = self._mask_now(text)
         return plain if masked == text else masked

@@ -64,7 +64,9 @@ def _single_check(field: FieldDescriptor, limits: Any) -> Check:
         return lambda value: ("MAX_LENGTH", f"It holds more than {longest} bytes.") if len(value) > longest else None
     if field.enum_type is not None:
         known = frozenset(v.number for v in field.enum_type.values)
-        return lambda value: None if value in known else ("UNKNOWN_VALUE", "It is a value that the schema does not know.")
+        return lambda value: (
+            None if value in known else ("UNKNOWN_VALUE", "It is a value that the schema does not know.")
+        )
     if field.type in NUMBERS:
         return _number_check(limits)
     return lambda _: None

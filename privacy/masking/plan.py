@@ -131,7 +131,9 @@ class _Compiler:
     ) -> None:
         message = field.message_type
         is_text = field.type in (field.TYPE_STRING, field.TYPE_BYTES)
-        is_open = message is not None and (message.GetOptions().map_entry or message.full_name.startswith("google.protobuf."))
+        is_open = message is not None and (
+            message.GetOptions().map_entry or message.full_name.startswith("google.protobuf.")
+        )
         problem = None
         if (is_text or is_open) and treatment is Treatment.UNSPECIFIED:
             problem = "can hold personal data and has no treatment"

@@ -80,12 +80,16 @@ def _has_digit(text: str) -> bool:
 _NUMERIC = re.compile(r"(?:[0-9][ ().-]{0,2}){8}|[0-9]\.[0-9]|:[0-9A-Fa-f]{0,4}:")
 _PLATE_REGION = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _PLATE_HINTS = tuple(f"{region}{letter}" for region in _PLATE_REGION for letter in "abcdefghjklmnpqrstuvwxyz")
-_HANDLE_CUE = r"(?:微信|weixin|wechat|(?<![a-z])[wv]x|v信|QQ|微博|weibo|企鹅)(?:号码|号|id|账号|帐号)?\s*(?:[:是为]|is)?\s*"
+_HANDLE_CUE = (
+    r"(?:微信|weixin|wechat|(?<![a-z])[wv]x|v信|QQ|微博|weibo|企鹅)(?:号码|号|id|账号|帐号)?\s*(?:[:是为]|is)?\s*"
+)
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "CN_RESIDENT_ID",
-        re.compile(r"(?<![0-9])[1-9][0-9]{5}[ -]?(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[ -]?[0-9]{3}[0-9Xx](?![0-9])"),
+        re.compile(
+            r"(?<![0-9])[1-9][0-9]{5}[ -]?(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[ -]?[0-9]{3}[0-9Xx](?![0-9])"
+        ),
         hints=(),
         priority=1,
         accept=is_resident_id,

@@ -38,7 +38,9 @@ def mask_url(url: str, masker: Masker) -> str:
     except ValueError:
         return mask(url)
     path = "/".join(_mask_encoded(segment, mask) for segment in parts.path.split("/"))
-    return urlunsplit((parts.scheme, mask(unquote(host)), path, _mask_query(parts.query, mask), _mask_fragment(parts.fragment, mask)))
+    return urlunsplit(
+        (parts.scheme, mask(unquote(host)), path, _mask_query(parts.query, mask), _mask_fragment(parts.fragment, mask))
+    )
 
 
 def _names_personal(query: str) -> bool:

@@ -16,7 +16,11 @@ def violations(message: Message, plan: MessagePlan) -> list[Violation]:
         found.append(Violation("body", "REQUIRED", "Set exactly one body that this collector knows."))
     if _has_unknown_fields(message):
         found.append(
-            Violation("event", "UNKNOWN_FIELD", "It has a field that this collector does not know. Use the schema it was built with.")
+            Violation(
+                "event",
+                "UNKNOWN_FIELD",
+                "It has a field that this collector does not know. Use the schema it was built with.",
+            )
         )
     return found
 
@@ -31,7 +35,11 @@ def _walk(message: Message, plan: MessagePlan, path: str, found: list[Violation]
         field = fields[number]
         if field.treatment is Treatment.UNKNOWN:
             found.append(
-                Violation(path + field.name, "TREATMENT_UNKNOWN", "The schema treats it in a way that this collector does not know. Update the collector.")
+                Violation(
+                    path + field.name,
+                    "TREATMENT_UNKNOWN",
+                    "The schema treats it in a way that this collector does not know. Update the collector.",
+                )
             )
             continue
         broken = field.check(value)

@@ -5,7 +5,14 @@ hashes without a key.
 """
 
 from privacy.pseudonyms.canonical import canonicalise, is_placeholder
-from privacy.pseudonyms.keys import EnvKeyProvider, FileKeyProvider, KeyProvider, KeysUnavailable, VersionedKey, make_key_file
+from privacy.pseudonyms.keys import (
+    EnvKeyProvider,
+    FileKeyProvider,
+    KeyProvider,
+    KeysUnavailable,
+    VersionedKey,
+    make_key_file,
+)
 from privacy.pseudonyms.pseudonymiser import PERSON_TYPES, REFERENCE_TYPES, Pseudonymiser
 
 __all__ = [

@@ -9,7 +9,24 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 _CHINESE_MOBILE = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
 _SEPARATORS = re.compile(r"[\s().\-/]")
 _PLACEHOLDERS = frozenset(
-    {"", "-", "null", "none", "nil", "nan", "undefined", "unknown", "anonymous", "guest", "n/a", "na", "test", "未知", "无", "匿名"}
+    {
+        "",
+        "-",
+        "null",
+        "none",
+        "nil",
+        "nan",
+        "undefined",
+        "unknown",
+        "anonymous",
+        "guest",
+        "n/a",
+        "na",
+        "test",
+        "未知",
+        "无",
+        "匿名",
+    }
 )
 
 

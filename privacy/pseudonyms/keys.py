@@ -70,7 +70,9 @@ class _MappingKeyProvider:
         try:
             return self._current[purpose]
         except KeyError:
-            raise KeysUnavailable(f"There is no key for '{purpose}'. Run `mangrove init` to make the missing keys.") from None
+            raise KeysUnavailable(
+                f"There is no key for '{purpose}'. Run `mangrove init` to make the missing keys."
+            ) from None
 
     def secret(self, name: str) -> bytes:
         """Return the newest secret by that name."""
@@ -91,7 +93,9 @@ class FileKeyProvider(_MappingKeyProvider):
                 raise KeysUnavailable("The key file may be read by others than its owner. Run `chmod 600` on it.")
             super().__init__(json.loads(path.read_text())["keys"])
         except FileNotFoundError:
-            raise KeysUnavailable("The key file is missing. Run `mangrove init`, or restore it from your backup.") from None
+            raise KeysUnavailable(
+                "The key file is missing. Run `mangrove init`, or restore it from your backup."
+            ) from None
         except (OSError, KeyError, TypeError, AttributeError, ValueError, binascii.Error):
             raise KeysUnavailable("The key file cannot be read as one. Restore it from your backup.") from None
 

@@ -9,8 +9,8 @@ from rich.progress import Progress
 
 from services.adapters.transcripts import read_transcripts
 from services.clients.collector import CollectorClient
-from services.collector.commands import HomeOption
 from services.installation import api_key_of
+from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
 
 app = typer.Typer(no_args_is_help=True, help="Send foreign files through the collector.")
@@ -24,7 +24,7 @@ def _imports() -> None:
 @app.command(epilog="Example: mangrove import transcripts dialogues.jsonl --home .mangrove --source demo")
 def transcripts(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Dialogues as JSON lines.")],
-    home: HomeOption = Path(".mangrove"),
+    home: HomeOption = DEFAULT_HOME,
     source: Annotated[str, typer.Option(help="The source whose API key is used.")] = "demo",
     start: Annotated[datetime, typer.Option(help="When the first dialogue began, UTC.")] = datetime(2026, 1, 5),
 ) -> None:

@@ -20,8 +20,8 @@ from typing import Any, Self
 import grpc
 import pandas as pd
 import plotly.graph_objects as go
-from mangrove.query.v1 import query_pb2, query_pb2_grpc
 
+from mangrove.query.v1 import query_pb2, query_pb2_grpc
 from privacy.errors import MangroveError
 from services.clients.refusals import refusal_of
 
@@ -160,9 +160,7 @@ class Answer:
                 error_y={"type": "data", "symmetric": False, **ends},
             )
         promise = f"ε = {self.guarantee.epsilon:.2f} at δ = {self.guarantee.delta:g}, bars: 95 % of the noise"
-        figure.update_layout(
-            title=f"{shown} ({promise})", xaxis_title=" ".join(self.keys[:1]), yaxis_title=shown
-        )
+        figure.update_layout(title=f"{shown} ({promise})", xaxis_title=" ".join(self.keys[:1]), yaxis_title=shown)
         return figure
 
     def _series(self) -> list[tuple[str, pd.DataFrame]]:
@@ -326,9 +324,7 @@ def _noise(noise: Any) -> tuple[Noise, ...]:
 
 def _answer(response: query_pb2.RunQueryResponse, *, reused: bool) -> Answer:
     keys, measures = tuple(response.key_columns), tuple(response.measure_columns)
-    columns: dict[str, list[Any]] = {
-        key: [row.keys[n] for row in response.rows] for n, key in enumerate(keys)
-    }
+    columns: dict[str, list[Any]] = {key: [row.keys[n] for row in response.rows] for n, key in enumerate(keys)}
     for n, measure in enumerate(measures):
         found = [row.estimates[n] for row in response.rows]
         columns[measure] = [e.value for e in found]

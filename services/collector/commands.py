@@ -3,23 +3,21 @@
 import asyncio
 import signal
 import threading
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from services.collector.bootstrap import lander_at, serve_collector
+from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
 
 app = typer.Typer(no_args_is_help=True, help="Take events from channels.")
 lander_app = typer.Typer(no_args_is_help=True, help="Move acknowledged events into the lake.")
 
-HomeOption = Annotated[Path, typer.Option("--home", help="The folder that `mangrove init` made.", envvar="MANGROVE_HOME")]
-
 
 @app.command(epilog="Example: mangrove collector serve --home .mangrove")
 def serve(
-    home: HomeOption = Path(".mangrove"),
+    home: HomeOption = DEFAULT_HOME,
     address: Annotated[str, typer.Option(help="Listen at host:port instead of where the settings say.")] = "",
 ) -> None:
     """Serve CollectorService until SIGTERM or Ctrl-C, then drain."""
@@ -28,7 +26,7 @@ def serve(
 
 @lander_app.command(epilog="Example: mangrove lander run --home .mangrove --once")
 def run(
-    home: HomeOption = Path(".mangrove"),
+    home: HomeOption = DEFAULT_HOME,
     once: Annotated[bool, typer.Option("--once", help="Land what waits, then stop.")] = False,
 ) -> None:
     """Land what the collector acknowledged until SIGTERM or Ctrl-C."""
@@ -44,6 +42,6 @@ def run(
 
 
 @lander_app.command(epilog="Example: mangrove lander compact --home .mangrove")
-def compact(home: HomeOption = Path(".mangrove")) -> None:
+def compact(home: HomeOption = DEFAULT_HOME) -> None:
     """Join the small files of bronze and quarantine now."""
     lander_at(Home(home)).compact()

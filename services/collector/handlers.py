@@ -54,7 +54,13 @@ class RawEvent:
 
 
 async def collect(
-    batch: Sequence[RawEvent], *, source: str, received_at: datetime, masker: EventMasker, journal: Journal, max_events: int
+    batch: Sequence[RawEvent],
+    *,
+    source: str,
+    received_at: datetime,
+    masker: EventMasker,
+    journal: Journal,
+    max_events: int,
 ) -> list[Verdict]:
     """Mask a batch, make it durable, and say what became of each event.
 
@@ -110,5 +116,3 @@ def _counted(verdicts: list[Verdict], source: str) -> list[Verdict]:
         if count:
             VERDICTS.labels(source, outcome.value).inc(count)
     return verdicts
-
-

@@ -49,7 +49,9 @@ class Lander:
         settings: How much at once, how often, when to compact.
     """
 
-    def __init__(self, *, journal: Journal, events: LandedTable, refusals: LandedTable, settings: LanderSettings) -> None:
+    def __init__(
+        self, *, journal: Journal, events: LandedTable, refusals: LandedTable, settings: LanderSettings
+    ) -> None:
         self._journal = journal
         self._events = events
         self._refusals = refusals
@@ -112,7 +114,8 @@ class Lander:
 
 def _arrow(rows: list[dict[str, Any]], table: Table) -> pa.Table:
     columns = [
-        pa.array([_typed(row.get(column.name), column.type) for row in rows], type=column.type) for column in table.columns
+        pa.array([_typed(row.get(column.name), column.type) for row in rows], type=column.type)
+        for column in table.columns
     ]
     return pa.Table.from_arrays(columns, schema=table.schema)
 

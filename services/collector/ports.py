@@ -18,7 +18,9 @@ class JournalUnavailable(MangroveError):
     reason = "JOURNAL_UNAVAILABLE"
 
     def __init__(self) -> None:
-        super().__init__("The events could not be made durable, so nothing of the batch was taken. Send it again in a moment.")
+        super().__init__(
+            "The events could not be made durable, so nothing of the batch was taken. Send it again in a moment."
+        )
 
 
 class Overloaded(MangroveError):
@@ -27,7 +29,9 @@ class Overloaded(MangroveError):
     reason = "OVERLOADED"
 
     def __init__(self) -> None:
-        super().__init__("The collector holds as many events as it may, so nothing of the batch was taken. Send it again in a moment.")
+        super().__init__(
+            "The collector holds as many events as it may, so nothing of the batch was taken. Send it again in a moment."
+        )
 
 
 class LandedElsewhere(MangroveError):

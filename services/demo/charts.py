@@ -64,15 +64,12 @@ def sankey(facts: Facts) -> go.Figure:
         "source": [left.index(a) for a, _, _, _ in links],
         "target": [len(left) + right.index(b) for _, b, _, _ in links],
         "value": [n for _, _, _, n in links],
-        "color": [
-            _translucent(ACCENT, 0.7) if r else _translucent(CHANNEL_COLOURS[a], 0.4) for a, _, r, _ in links
-        ],
+        "color": [_translucent(ACCENT, 0.7) if r else _translucent(CHANNEL_COLOURS[a], 0.4) for a, _, r, _ in links],
         "label": ["back again" if r else "first time" for _, _, r, _ in links],
         "hovertemplate": "%{source.customdata} → %{target.customdata}: %{value:,}, %{label}<extra></extra>",
     }
     pixels = min(
-        (_SANKEY_HEIGHT - _SANKEY_PAD * (len(side) - 1)) / sum(n for _, _, _, n in known)
-        for side in (left, right)
+        (_SANKEY_HEIGHT - _SANKEY_PAD * (len(side) - 1)) / sum(n for _, _, _, n in known) for side in (left, right)
     )
     left_y, right_y = _centres([sent[c] * pixels for c in left]), _centres([got[c] * pixels for c in right])
     node = {

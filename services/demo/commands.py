@@ -1,17 +1,19 @@
 """`mangrove demo`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from services.options import DEFAULT_HOME, HomeOption
 from services.simulator.world import DEFAULT_PEOPLE, DEFAULT_SEED
 
 
 def demo(
-    home: Annotated[Path, typer.Option("--home", help="The home folder; it is made if it is not there.")] = Path(".mangrove"),
-    people: Annotated[int, typer.Option(help="How many people are simulated; each has about 14 events.")] = DEFAULT_PEOPLE,
+    home: HomeOption = DEFAULT_HOME,
+    people: Annotated[
+        int, typer.Option(help="How many people are simulated; each has about 14 events.")
+    ] = DEFAULT_PEOPLE,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = DEFAULT_SEED,
 ) -> None:
     """Run everything once: servers, simulated customers, jobs, model, private questions, report."""

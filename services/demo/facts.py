@@ -148,9 +148,7 @@ def _rows(lake_root: str, table: Table, columns: tuple[str, ...]) -> pa.Table:
         return pa.schema([table.schema.field(name) for name in columns]).empty_table()
 
 
-def _funnel(
-    furthest: list[tuple[Any, ...]], detours: list[tuple[Any, ...]], back: list[tuple[Any, ...]]
-) -> Funnel:
+def _funnel(furthest: list[tuple[Any, ...]], detours: list[tuple[Any, ...]], back: list[tuple[Any, ...]]) -> Funnel:
     ends_at = {SHOPPING[place - 1]: n for place, n in furthest}
     reached = {stage: sum(ends_at.get(s, 0) for s in SHOPPING[i:]) for i, stage in enumerate(SHOPPING)}
     return Funnel(

@@ -96,9 +96,7 @@ def _detour(place: int, stage: str, height: float, funnel: Funnel) -> str:
         f'L{down - width / 2:.1f} {top - 12:.1f} Z" fill="{ACCENT}" opacity="0.85"/>'
     )
     pill = f'<rect x="{x - 65}" y="{_PILL}" width="130" height="27" rx="13.5" fill="{ACCENT}"/>'
-    gone = (
-        _text(x + _PITCH / 2, _PILL + 18, f"{_percent(lost)} stay away", 12, MUTED) if lost >= _SEEN else ""
-    )
+    gone = _text(x + _PITCH / 2, _PILL + 18, f"{_percent(lost)} stay away", 12, MUTED) if lost >= _SEEN else ""
     return (
         (loop if share >= _SEEN else "")
         + pill

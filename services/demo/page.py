@@ -64,9 +64,7 @@ def picture(figure: go.Figure) -> str:
 
 def card(title: str, caption: str, *blocks: str) -> str:
     """A white card: a title that says what is seen, a short caption, and what is seen."""
-    return (
-        f'<section class="card"><h3>{escape(title)}</h3><p>{escape(caption)}</p>{"".join(blocks)}</section>'
-    )
+    return f'<section class="card"><h3>{escape(title)}</h3><p>{escape(caption)}</p>{"".join(blocks)}</section>'
 
 
 def empty(what: str) -> str:

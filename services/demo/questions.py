@@ -54,9 +54,7 @@ def _shown(question: _Question, answer: Answer, budget_left: str) -> PrivateAnsw
     frame, measure, promise = answer.frame, answer.measures[0], answer.guarantee
     keys = frame[answer.keys[0]].astype(str)
     half_width = promise.noise[0].half_width
-    error = (
-        f"±{half_width:.0f} with probability 95 %" if half_width else "the 95 % interval is drawn at each bar"
-    )
+    error = f"±{half_width:.0f} with probability 95 %" if half_width else "the 95 % interval is drawn at each bar"
     return PrivateAnswer(
         title=question.title,
         keys=tuple(keys),

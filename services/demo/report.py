@@ -16,9 +16,7 @@ _COMMON = 30
 _NOT_THERE = "Nothing to show: {} is empty. Run `mangrove lake run all`, then make the report again."
 
 
-def write_report(
-    lake_root: str, out_path: Path, *, summary: ReportSummary, answers: Sequence[PrivateAnswer]
-) -> None:
+def write_report(lake_root: str, out_path: Path, *, summary: ReportSummary, answers: Sequence[PrivateAnswer]) -> None:
     """Write the page; it needs no network and shows neither texts nor pseudonyms.
 
     Args:
@@ -59,11 +57,7 @@ def write_report(
         f"{summary.sent:,} events went in on seven channels, {summary.accepted:,} were masked and stored. "
         "This page shows what they became."
     )
-    foot = (
-        "Made by Mangrove"
-        + (f", {summary.made_at}" if summary.made_at else "")
-        + ". The customers are simulated."
-    )
+    foot = "Made by Mangrove" + (f", {summary.made_at}" if summary.made_at else "") + ". The customers are simulated."
     html = page.page("From channel events to private answers", about, _tiles(summary, facts), body, foot)
     out_path.write_text(html, encoding="utf-8")
 
@@ -95,18 +89,14 @@ def _tiles(summary: ReportSummary, facts: Facts) -> str:
             )
         )
     if summary.planted is not None and summary.planted_found is not None:
-        values.append(
-            (f"{summary.planted_found:,}", f"of {summary.planted:,} pieces of personal data found on disk")
-        )
+        values.append((f"{summary.planted_found:,}", f"of {summary.planted:,} pieces of personal data found on disk"))
     return page.tiles(values)
 
 
 def _transitions(facts: Facts) -> str:
     changes = sum(n for _, _, _, n in facts.transitions)
     if not changes:
-        return page.card(
-            "Changes of channel", "From → to.", page.empty(_NOT_THERE.format("gold.transitions"))
-        )
+        return page.card("Changes of channel", "From → to.", page.empty(_NOT_THERE.format("gold.transitions")))
     back = sum(n for _, _, returns, n in facts.transitions if returns)
     title = (
         f"{_percent(facts.multichannel, facts.journeys)} of journeys touch two channels or more, and "
@@ -146,9 +136,7 @@ def _funnel(facts: Facts) -> str:
 
 def _outcomes(facts: Facts) -> str:
     if not facts.outcomes:
-        return page.card(
-            "How journeys end", "By first channel.", page.empty(_NOT_THERE.format("gold.journeys"))
-        )
+        return page.card("How journeys end", "By first channel.", page.empty(_NOT_THERE.format("gold.journeys")))
     return page.card(
         _outcome_title(facts),
         "How journeys end, by the channel on which they began; beside each channel, how many began there.",
@@ -165,9 +153,7 @@ def _outcome_title(facts: Facts) -> str:
     if len(common) < 2:
         return title
     most, least = max(common, key=lambda c: common[c]), min(common, key=lambda c: common[c])
-    return f"{title}: from {common[least]:.0%} that began on {least} to {common[most]:.0%} on {most}".replace(
-        "%", " %"
-    )
+    return f"{title}: from {common[least]:.0%} that began on {least} to {common[most]:.0%} on {most}".replace("%", " %")
 
 
 def _answer(answer: PrivateAnswer) -> str:
@@ -184,9 +170,7 @@ def _answer(answer: PrivateAnswer) -> str:
     listed = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in entries)
     guarantee = f'<div class="guarantee"><dl>{listed}</dl><p>{escape(answer.error_text)}</p></div>'
     shown = (
-        page.picture(charts.private_answer(answer))
-        if answer.keys
-        else page.empty("No group had an answer to show.")
+        page.picture(charts.private_answer(answer)) if answer.keys else page.empty("No group had an answer to show.")
     )
     return (
         f'<section class="card"><h3>{escape(answer.title)}</h3>'
@@ -215,9 +199,7 @@ def _models(summary: ReportSummary, facts: Facts) -> str:
     if champion is not None and others:
         best = max(others, key=lambda m: m.auc)
         title = f"The model ranks conversations with AUC {champion.auc:.2f}; {best.name} gets {best.auc:.2f}"
-    cards = page.card(
-        title, "On people and times kept aside.", page.picture(model_charts.models(summary.models))
-    )
+    cards = page.card(title, "On people and times kept aside.", page.picture(model_charts.models(summary.models)))
     small = []
     if summary.calibration:
         small.append(

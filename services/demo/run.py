@@ -44,7 +44,9 @@ class LandingTooSlow(MangroveError):
     reason = "LANDING_TOO_SLOW"
 
     def __init__(self) -> None:
-        super().__init__(f"The lander did not land everything within {_LANDING_S:.0f} s. See logs/lander.log in the home folder.")
+        super().__init__(
+            f"The lander did not land everything within {_LANDING_S:.0f} s. See logs/lander.log in the home folder."
+        )
 
 
 def run_demo(folder: Path, people: int, seed: int, console: Console) -> Path:
@@ -144,7 +146,9 @@ def _identity_scores(lake: Lake, home: Home, truth_path: Path) -> PairwiseScores
     events = lake.read(tables.SILVER_EVENTS).transform(with_person(lake.read(tables.IDENTITY_PEOPLE)))
     token = Pseudonymiser(FileKeyProvider(home.path(home.settings.keys))).token
     people = orjson.loads(truth_path.read_bytes())["people"]
-    return pairwise_scores(events.select("event_id", "person_id").toPandas(), people, lambda raw: token("event", raw) or "")
+    return pairwise_scores(
+        events.select("event_id", "person_id").toPandas(), people, lambda raw: token("event", raw) or ""
+    )
 
 
 def _ask(home: Home, stages: Stages) -> list[PrivateAnswer]:

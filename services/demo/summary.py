@@ -33,7 +33,9 @@ def _figures(summary: ReportSummary, verdict: str) -> Table:
     for model in summary.models:
         shown.add_row(f"hand-over: {model.name}", f"AUC {model.auc:.3f}, log loss {model.log_loss:.3f}")
     shown.add_row("gate", verdict)
-    shown.add_row("planted personal data found on disk", f"{summary.planted_found:,} of {summary.planted:,} written forms")
+    shown.add_row(
+        "planted personal data found on disk", f"{summary.planted_found:,} of {summary.planted:,} written forms"
+    )
     return shown
 
 

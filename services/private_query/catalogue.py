@@ -38,9 +38,7 @@ class DatasetUnknown(MangroveError):
     reason = "DATASET_UNKNOWN"
 
     def __init__(self) -> None:
-        super().__init__(
-            "There is no dataset of that name for you. ListDatasets names those you may ask about."
-        )
+        super().__init__("There is no dataset of that name for you. ListDatasets names those you may ask about.")
 
 
 class _Section(BaseModel):
@@ -192,9 +190,7 @@ def load_catalogue(path: Path) -> Catalogue:
     except FileNotFoundError:
         raise CatalogueInvalid("There is no catalogue in the home folder. Run `mangrove init`.") from None
     except tomllib.TOMLDecodeError:
-        raise CatalogueInvalid(
-            "The catalogue is not valid TOML. Mend it, or start from the default one."
-        ) from None
+        raise CatalogueInvalid("The catalogue is not valid TOML. Mend it, or start from the default one.") from None
     except ValidationError as error:
         where = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
         raise CatalogueInvalid(f"The catalogue breaks a rule at {where}.") from None

@@ -1,16 +1,14 @@
 """`mangrove query` and `mangrove budget`. Heavy libraries are loaded when a command runs."""
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from services.options import DEFAULT_HOME, HomeOption
+
 app = typer.Typer(help="The private query service.", no_args_is_help=True)
 budget_app = typer.Typer(help="Privacy budgets.", no_args_is_help=True)
-
-HomeOption = Annotated[Path, typer.Option("--home", help="The folder that `mangrove init` made.")]
-HOME = Path(".mangrove")
 
 
 @app.callback()
@@ -25,7 +23,7 @@ def _budget() -> None:
 
 @app.command()
 def serve(
-    home: HomeOption = HOME,
+    home: HomeOption = DEFAULT_HOME,
     address: Annotated[str, typer.Option(help="Listen at host:port instead of where the settings say.")] = "",
 ) -> None:
     """Answer partners' questions until SIGTERM.
@@ -40,7 +38,7 @@ def serve(
 
 
 @budget_app.command()
-def show(home: HomeOption = HOME) -> None:
+def show(home: HomeOption = DEFAULT_HOME) -> None:
     """Show what was spent and what is left, for each partner and in all; also beside a running service.
 
     Example: mangrove budget show --home .mangrove

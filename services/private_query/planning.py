@@ -159,9 +159,7 @@ class _Check:
         if len(set(names)) < len(names):
             self._breaks("group_by", "REPEATED", "Name each key once.")
         for n, name in enumerate(names[:MAX_KEYS]):
-            if name not in CALENDAR and not isinstance(
-                self.dataset.columns.get(name), StringColumn | BoolColumn
-            ):
+            if name not in CALENDAR and not isinstance(self.dataset.columns.get(name), StringColumn | BoolColumn):
                 self._breaks(f"group_by[{n}]", "NOT_A_KEY", "Group by string, bool or calendar columns.")
 
     def filters(self, asked: tuple[Filter, ...]) -> None:
@@ -176,9 +174,7 @@ class _Check:
         column = self.dataset.columns.get(asked.column)
         match column, asked.condition:
             case None, _:
-                self._breaks(
-                    f"{where}.column", "UNKNOWN", "Filter declared columns; days go into the window."
-                )
+                self._breaks(f"{where}.column", "UNKNOWN", "Filter declared columns; days go into the window.")
             case StringColumn(), OneOf(values):
                 if not 1 <= len(values) <= MAX_VALUES:
                     self._breaks(f"{where}.one_of", "COUNT", f"Give 1 to {MAX_VALUES} values.")
@@ -200,9 +196,7 @@ class _Check:
         ends = {"from_day": _day(from_text), "until_day": _day(until_text)}
         for name, day in ends.items():
             if day is None:
-                self._breaks(
-                    f"window.{name}", "NOT_A_DAY", f"Give a day as YYYY-MM-DD, {FIRST_DAY} to {LAST_DAY}."
-                )
+                self._breaks(f"window.{name}", "NOT_A_DAY", f"Give a day as YYYY-MM-DD, {FIRST_DAY} to {LAST_DAY}.")
         first, end = ends["from_day"] or FIRST_DAY, ends["until_day"] or LAST_DAY
         if None not in ends.values() and not 1 <= (end - first).days <= MAX_DAYS:
             self._breaks("window", "LENGTH", f"until_day must be 1 to {MAX_DAYS} days after from_day.")
@@ -221,14 +215,10 @@ class _Check:
                 values.append(tuple(calendar.get(name) or dict.fromkeys(week_of(d) for d in days)))
         keys = PublicKeys(names, tuple(values))
         if keys.size > MAX_GROUPS:
-            self._breaks(
-                "group_by", "TOO_MANY_GROUPS", f"At most {MAX_GROUPS} groups: use fewer keys or days."
-            )
+            self._breaks("group_by", "TOO_MANY_GROUPS", f"At most {MAX_GROUPS} groups: use fewer keys or days.")
         return keys
 
-    def price(
-        self, question: Question, measures: tuple[Measure, ...], bounds: ContributionBounds
-    ) -> NanoRho | None:
+    def price(self, question: Question, measures: tuple[Measure, ...], bounds: ContributionBounds) -> NanoRho | None:
         asked = question.price
         if asked is None:
             return None

@@ -14,9 +14,7 @@ class QuestionInvalid(MangroveError):
     reason = "QUESTION_INVALID"
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
-        super().__init__(
-            f"The question breaks {len(violations)} rule(s), see the violations; DescribeDataset helps."
-        )
+        super().__init__(f"The question breaks {len(violations)} rule(s), see the violations; DescribeDataset helps.")
         self.violations = violations
 
 

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import grpc
-from mangrove.query.v1 import query_pb2, query_pb2_grpc
 
+from mangrove.query.v1 import query_pb2, query_pb2_grpc
 from services.grpc_server import current_caller
 from services.private_query import handlers, wire
 from services.private_query.ports import Ports
@@ -40,9 +40,7 @@ class PrivateQueryServicer(query_pb2_grpc.PrivateQueryServiceServicer):
         """Say what a question would cost."""
         question = wire.question_from_proto(request.question)
         partner = current_caller().name
-        preview = await asyncio.to_thread(
-            handlers.preview_query, question, partner=partner, ports=self._ports
-        )
+        preview = await asyncio.to_thread(handlers.preview_query, question, partner=partner, ports=self._ports)
         return wire.preview_to_proto(preview)
 
     async def RunQuery(  # noqa: N802
@@ -60,9 +58,7 @@ class PrivateQueryServicer(query_pb2_grpc.PrivateQueryServiceServicer):
     ) -> query_pb2.GetBudgetResponse:
         """Say what the partner has spent."""
         partner = current_caller().name
-        budget = await asyncio.to_thread(
-            handlers.get_budget, request.dataset, partner=partner, ports=self._ports
-        )
+        budget = await asyncio.to_thread(handlers.get_budget, request.dataset, partner=partner, ports=self._ports)
         return wire.budget_to_proto(budget)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from mangrove.query.v1 import query_pb2
-
 from services.private_query.catalogue import CALENDAR, Dataset, IntColumn
 from services.private_query.handlers import BudgetState, Preview
 from services.private_query.ports import NEIGHBOURS, PRIVACY_UNIT, Answer, Guarantee, MeasureNoise
@@ -84,9 +83,7 @@ def answer_from_bytes(answer: bytes) -> query_pb2.RunQueryResponse:
 
 def _noise(noise: Iterable[MeasureNoise]) -> list[query_pb2.MeasureNoise]:
     return [
-        query_pb2.MeasureNoise(
-            measure=n.measure, scale=n.scale, count_scale=n.count_scale, half_width=n.half_width
-        )
+        query_pb2.MeasureNoise(measure=n.measure, scale=n.scale, count_scale=n.count_scale, half_width=n.half_width)
         for n in noise
     ]
 

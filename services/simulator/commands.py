@@ -8,8 +8,8 @@ import typer
 from rich.progress import Progress
 
 from services.clients.collector import CollectorClient, Tally
-from services.collector.commands import HomeOption
 from services.installation import api_key_of
+from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
 from services.simulator.truth import write_truth
 from services.simulator.world import DEFAULT_PEOPLE, DEFAULT_SEED, World
@@ -33,11 +33,15 @@ def send_world(world: World, address: str, api_key: str, on_sent: Callable[[int]
 
 
 def simulate(
-    home: HomeOption = Path(".mangrove"),
-    people: Annotated[int, typer.Option(help="How many people, 1 to 100000; each has about 14 events.")] = DEFAULT_PEOPLE,
+    home: HomeOption = DEFAULT_HOME,
+    people: Annotated[
+        int, typer.Option(help="How many people, 1 to 100000; each has about 14 events.")
+    ] = DEFAULT_PEOPLE,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = DEFAULT_SEED,
     source: Annotated[str, typer.Option(help="The source whose API key is used.")] = "demo",
-    truth: Annotated[Path | None, typer.Option(help="Where the truth is written; HOME/simulator/truth.json by default.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Where the truth is written; HOME/simulator/truth.json by default.")
+    ] = None,
 ) -> None:
     """Send a simulated world to a running collector, and keep the truth about it in a file of its own."""
     installation = Home(home)

@@ -6,9 +6,7 @@ SURNAMES = (
 )
 
 # None of them opens a word that a template uses after one of the surnames: the tests hold the two apart.
-GIVEN_CHARACTERS = (
-    "伟芳娜敏静丽强磊洋勇艳杰娟涛超霞桂刚英兰玉萍红鹏辉玲浩宇轩梓涵欣怡佳琪晨曦昊博雅婷雪倩颖俊峰凯"
-)
+GIVEN_CHARACTERS = "伟芳娜敏静丽强磊洋勇艳杰娟涛超霞桂刚英兰玉萍红鹏辉玲浩宇轩梓涵欣怡佳琪晨曦昊博雅婷雪倩颖俊峰凯"
 
 FIRST_NAMES = (
     "James", "Mary", "Robert", "Patricia", "John", "Jennifer", "Michael", "Linda", "David", "Elizabeth",

@@ -4,7 +4,6 @@ import random
 from dataclasses import dataclass, replace
 
 from mangrove.event.v1.event_pb2 import PURPOSE_ANALYTICS, PURPOSE_LEARNING, PURPOSE_SERVICE, Purpose
-
 from services.simulator.personal_data import PersonalData
 
 ALL_PURPOSES: tuple[Purpose.ValueType, ...] = (PURPOSE_SERVICE, PURPOSE_ANALYTICS, PURPOSE_LEARNING)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
+
 from mangrove.event.v1 import event_pb2 as pb
 from mangrove.privacy.v1 import options_pb2 as ids
-
 from services.simulator.people import Person
 from services.simulator.personal_data import PersonalData
 
@@ -97,9 +97,7 @@ class Recorder:
 
     def _context(self, person: Person, channel: str) -> pb.Context:
         rng = self._rng
-        context = pb.Context(
-            locale="zh-CN" if person.language == "zh" else rng.choice(("en-US", "en-GB", "en"))
-        )
+        context = pb.Context(locale="zh-CN" if person.language == "zh" else rng.choice(("en-US", "en-GB", "en")))
         if channel in ("web", "app", "chat"):
             context.user_agent = rng.choice(_USER_AGENTS)
             if rng.random() < 0.7:
@@ -151,9 +149,7 @@ class Recorder:
 
     def _break(self, event: pb.Event) -> str:
         """Break one rule of the schema and name it."""
-        rule = self._rng.choice(
-            ("channel", "occurred_at", "locale", "identifier", "body", "latitude", "store")
-        )
+        rule = self._rng.choice(("channel", "occurred_at", "locale", "identifier", "body", "latitude", "store"))
         match rule:
             case "channel":
                 event.channel = pb.CHANNEL_UNSPECIFIED

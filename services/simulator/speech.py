@@ -127,11 +127,7 @@ class Speaker:
         if self._rng.random() < 0.075:
             return self._telling_page(person, path)
         base = f"https://shop.example.com/{path}"
-        return (
-            f"{base}?ref={self._rng.choice(('home', 'mail', 'banner'))}"
-            if self._rng.random() < 0.25
-            else base
-        )
+        return f"{base}?ref={self._rng.choice(('home', 'mail', 'banner'))}" if self._rng.random() < 0.25 else base
 
     def _telling_page(self, person: Person, path: str) -> str:
         data = self._data

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from mangrove.event.v1 import event_pb2 as pb
-
 from services.simulator.talks import TalkTruth, converse
 from services.simulator.walk import HOUR, MINUTE, Walk
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from mangrove.event.v1 import event_pb2 as pb
 from mangrove.privacy.v1 import options_pb2 as ids
-
 from services.simulator.handover import Situation, Turn, play
 from services.simulator.recorder import Names
 from services.simulator.walk import HOUR, MINUTE, Walk
@@ -62,9 +61,7 @@ class Talk:
         """Record one event of the conversation now."""
         return self.walk.act(self.channel, self.names, self.conversation_id, **body)
 
-    def say(
-        self, party: pb.Party.ValueType, text: str, agent: str = "", emotion: pb.Emotion | None = None
-    ) -> str:
+    def say(self, party: pb.Party.ValueType, text: str, agent: str = "", emotion: pb.Emotion | None = None) -> str:
         """Record one message."""
         self.turn += 1
         sent = pb.MessageSent(party=party, text=text, agent_id=agent, turn=self.turn, emotion=emotion)
@@ -90,9 +87,7 @@ def converse(walk: Walk, channel: str, topic: str, prior: int) -> TalkTruth:
     """
     person, rng = walk.person, walk.stage.rng
     situation = Situation(topic, person.language, channel, person.impatience, min(2, prior))
-    talk = Talk(
-        walk, channel, topic, _names(walk, channel), walk.stage.recorder.new_id(), f"bot-{rng.randint(1, 3)}"
-    )
+    talk = Talk(walk, channel, topic, _names(walk, channel), walk.stage.recorder.new_id(), f"bot-{rng.randint(1, 3)}")
     talk.record(conversation_started=pb.ConversationStarted(topic=topic))
     walk.pause(1, 5)
     turns = play(situation, rng)
@@ -158,9 +153,7 @@ def _emotion(talk: Talk, turn: Turn) -> pb.Emotion | None:
     if rng.random() < 0.5:
         return None
     if turn.kind == "angry":
-        return pb.Emotion(
-            sentiment=round(rng.uniform(-1, -0.4), 2), label=rng.choice(("anger", "disappointment"))
-        )
+        return pb.Emotion(sentiment=round(rng.uniform(-1, -0.4), 2), label=rng.choice(("anger", "disappointment")))
     if turn.kind == "question":
         return pb.Emotion(sentiment=round(rng.uniform(-0.3, 0.5), 2), label="neutral")
     return pb.Emotion(sentiment=round(rng.uniform(-0.7, 0), 2), label=rng.choice(("confusion", "anxiety")))
@@ -168,9 +161,7 @@ def _emotion(talk: Talk, turn: Turn) -> pb.Emotion | None:
 
 def _thanks(talk: Talk) -> str:
     if talk.walk.chance(0.7):
-        event_id = talk.say(
-            pb.PARTY_CUSTOMER, talk.walk.stage.speaker.line(talk.walk.person, lambda p: p.thanks)
-        )
+        event_id = talk.say(pb.PARTY_CUSTOMER, talk.walk.stage.speaker.line(talk.walk.person, lambda p: p.thanks))
         talk.truth.append((event_id, 0.0, 0.0))
         talk.walk.pause(2, 20)
     return "resolved"
@@ -194,9 +185,7 @@ def _with_agent(talk: Talk) -> str:
         talk.think()
         talk.say(pb.PARTY_CUSTOMER, speaker.to_agent(walk.person))
     hard = talk.topic in ("complaint", "refund")
-    outcome: str = rng.choices(
-        ("resolved", "escalated", "abandoned"), weights=(6, 3, 1) if hard else (8, 1, 1)
-    )[0]
+    outcome: str = rng.choices(("resolved", "escalated", "abandoned"), weights=(6, 3, 1) if hard else (8, 1, 1))[0]
     if outcome != "abandoned":
         talk.wait(slow=False)
         talk.say(pb.PARTY_AGENT, speaker.line(walk.person, lambda p: p.agent_closes), agent)
@@ -217,11 +206,7 @@ def _close(talk: Talk, outcome: str) -> None:
     walk.pause(5, 120)
     if walk.chance(CSAT_SHARE if outcome != "abandoned" else CSAT_SHARE / 4):
         good = outcome == "resolved"
-        score = (
-            rng.choices((3, 4, 5), weights=(2, 4, 5))[0]
-            if good
-            else rng.choices((1, 2, 3), weights=(4, 3, 2))[0]
-        )
+        score = rng.choices((3, 4, 5), weights=(2, 4, 5))[0] if good else rng.choices((1, 2, 3), weights=(4, 3, 2))[0]
         comment = walk.stage.speaker.comment(walk.person, good)
         talk.record(feedback_given=pb.FeedbackGiven(kind=pb.FEEDBACK_KIND_CSAT, score=score, comment=comment))
         walk.pause(2, 20)

@@ -6,7 +6,6 @@ from typing import Any
 
 from mangrove.event.v1 import event_pb2 as pb
 from mangrove.privacy.v1 import options_pb2 as ids
-
 from services.simulator.people import Person
 from services.simulator.personal_data import PersonalData
 from services.simulator.recorder import Names, Recorder, struct
@@ -116,17 +115,13 @@ class Walk:
             self.act(channel, searched=found)
             self.pause(5, 60)
         if self.chance(0.1) and channel in ("web", "app"):
-            self.act(
-                channel, clicked=pb.Clicked(element=rng.choice(("banner", "size-guide", "video", "reviews")))
-            )
+            self.act(channel, clicked=pb.Clicked(element=rng.choice(("banner", "size-guide", "video", "reviews"))))
             self.pause(3, 30)
 
     def _view_page(self) -> None:
         rng, speaker = self.stage.rng, self.stage.speaker
         path = f"{rng.choice(_PATHS)}/{rng.randint(100, 999)}"
-        page = pb.PageViewed(
-            url=speaker.page(self.person, path), title=speaker.line(self.person, lambda p: p.products)
-        )
+        page = pb.PageViewed(url=speaker.page(self.person, path), title=speaker.line(self.person, lambda p: p.products))
         if self.chance(0.3):
             page.referrer = speaker.page(self.person, "home")
         self.act("web", page_viewed=page)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mangrove.event.v1.event_pb2 import Event
-
 from privacy.errors import MangroveError
 from services.simulator.people import Person, population
 from services.simulator.personal_data import PersonalData
@@ -79,9 +78,7 @@ class World:
         if not 1 <= people <= 100_000:
             raise WorldImpossible("A world has 1 to 100,000 people. Choose a number between them.")
         if start.tzinfo is None:
-            raise WorldImpossible(
-                "The start of a world needs a time zone, such as 2026-01-05T00:00:00+00:00."
-            )
+            raise WorldImpossible("The start of a world needs a time zone, such as 2026-01-05T00:00:00+00:00.")
         rng = random.Random(seed)
         data = PersonalData(rng)
         recorder = Recorder(rng, data, int(start.timestamp()))

@@ -55,7 +55,9 @@ async def test_records_come_back_in_order_and_numbered_from_one(make_journal: Ma
     assert [r.sequence for r in journal.read(2)] == [1, 2]
 
 
-async def test_an_event_that_was_taken_before_is_told_and_left_out(make_journal: MakeJournal, masker: EventMasker) -> None:
+async def test_an_event_that_was_taken_before_is_told_and_left_out(
+    make_journal: MakeJournal, masker: EventMasker
+) -> None:
     journal = make_journal()
     assert (await journal.append("web", masked(masker, "a", "b", "a"), [])).is_new == (True, True, False)
     assert (await journal.append("web", masked(masker, "b", "c"), [])).is_new == (False, True)

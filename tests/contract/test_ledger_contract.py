@@ -41,9 +41,7 @@ def ledger(open_ledger: Open) -> Ledger:
     return open_ledger()
 
 
-def a_charge(
-    rho: int = 100, *, partner: str = "ada", question: bytes = b"q", days: tuple[int, int] = (1, 8)
-) -> Charge:
+def a_charge(rho: int = 100, *, partner: str = "ada", question: bytes = b"q", days: tuple[int, int] = (1, 8)) -> Charge:
     window = (date(2026, 1, days[0]), date(2026, 1, days[1]))
     return Charge(partner, "conversations", 3, question.ljust(32), NanoRho(rho), *window)
 
@@ -184,9 +182,7 @@ def test_limits_hold_when_many_reserve_at_once(ledger: Ledger) -> None:
 
     def ask(n: int) -> bool:
         try:
-            reservation = reserved(
-                ledger, a_charge(100, partner=partners[n % 3], question=str(n).encode()), limits
-            )
+            reservation = reserved(ledger, a_charge(100, partner=partners[n % 3], question=str(n).encode()), limits)
         except BudgetExceeded:
             return False
         ledger.commit(reservation, b"answer")

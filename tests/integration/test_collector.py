@@ -29,7 +29,7 @@ COLLECT = "/mangrove.collector.v1.CollectorService/Collect"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return new_home(tmp_path_factory.mktemp("home"), f"\n[lander]\npoll_s = 0.05\n")
+    return new_home(tmp_path_factory.mktemp("home"), "\n[lander]\npoll_s = 0.05\n")
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +48,15 @@ def bearer(home: Home) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {api_key_of(home, 'web')}"),)
 
 
-def verdicts(stub: collector_pb2_grpc.CollectorServiceStub, home: Home, *events: event_pb2.Event) -> list[tuple[str, list[str]]]:
+def verdicts(
+    stub: collector_pb2_grpc.CollectorServiceStub, home: Home, *events: event_pb2.Event
+) -> list[tuple[str, list[str]]]:
     response = stub.Collect(collector_pb2.CollectRequest(events=events), metadata=bearer(home))
     return [
-        (collector_pb2.VerdictCode.Name(v.code).removeprefix("VERDICT_CODE_"), [f"{b.field}:{b.reason}" for b in v.violations])
+        (
+            collector_pb2.VerdictCode.Name(v.code).removeprefix("VERDICT_CODE_"),
+            [f"{b.field}:{b.reason}" for b in v.violations],
+        )
         for v in response.verdicts
     ]
 
@@ -99,7 +104,9 @@ def test_an_event_that_breaks_a_rule_is_refused_with_the_field_and_the_rule(
 
 
 def test_no_answer_echoes_a_value(stub: collector_pb2_grpc.CollectorServiceStub, home: Home) -> None:
-    event = an_event(store_visited=event_pb2.StoreVisited(store="13800138000"), context=event_pb2.Context(locale="13800138000"))
+    event = an_event(
+        store_visited=event_pb2.StoreVisited(store="13800138000"), context=event_pb2.Context(locale="13800138000")
+    )
     response = stub.Collect(collector_pb2.CollectRequest(events=[event]), metadata=bearer(home))
     assert b"13800138000" not in response.SerializeToString()
 
@@ -129,7 +136,9 @@ def test_a_partners_key_does_not_open_the_collector(home: Home, collector: objec
     ],
     ids=["random bytes", "invalid UTF-8", "empty", "too many events", "over 4 MiB"],
 )
-def test_a_batch_that_cannot_be_taken_gets_a_typed_error(request_bytes: bytes, reason: str, home: Home, collector: object) -> None:
+def test_a_batch_that_cannot_be_taken_gets_a_typed_error(
+    request_bytes: bytes, reason: str, home: Home, collector: object
+) -> None:
     refusal = refused(home, request_bytes, bearer(home))
     assert (refusal.code, refusal.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
     assert refusal.sentence
@@ -149,10 +158,18 @@ def test_the_health_of_the_service_is_told_without_a_key(home: Home, collector: 
 
 def test_accepted_events_and_refusals_land_and_nothing_else(tmp_path: Path) -> None:
     home = new_home(tmp_path)
-    with collecting(home), CollectorClient(home.settings.collector.address, api_key_of(home, "web"), batch_events=7) as client:
+    with (
+        collecting(home),
+        CollectorClient(home.settings.collector.address, api_key_of(home, "web"), batch_events=7) as client,
+    ):
         client.send_all([an_event(event_id=f"e{i % 40}") for i in range(50)])
         client.send_all([an_event(channel=0), an_event(consent=event_pb2.Consent())])
-        assert dict(client.tally.verdicts) == {"ACCEPTED": 40, "DUPLICATE": 10, "REFUSED_INVALID": 1, "REFUSED_CONSENT": 1}
+        assert dict(client.tally.verdicts) == {
+            "ACCEPTED": 40,
+            "DUPLICATE": 10,
+            "REFUSED_INVALID": 1,
+            "REFUSED_CONSENT": 1,
+        }
         assert dict(client.tally.refused) == {"channel:REQUIRED": 1}
     landed = lander_at(home).drain()
     assert (landed.events, landed.refusals) == (40, 1)

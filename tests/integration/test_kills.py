@@ -44,7 +44,10 @@ class Sender(threading.Thread):
                 self._deliver(stub, events, metadata)
 
     def _deliver(
-        self, stub: collector_pb2_grpc.CollectorServiceStub, events: list[event_pb2.Event], metadata: tuple[tuple[str, str], ...]
+        self,
+        stub: collector_pb2_grpc.CollectorServiceStub,
+        events: list[event_pb2.Event],
+        metadata: tuple[tuple[str, str], ...],
     ) -> None:
         while True:
             try:
@@ -97,12 +100,23 @@ def test_accepted_events_survive_twenty_kills_of_the_collector_under_load(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "step", ["before_events", "after_events", "before_refusals", "after_refusals", "before_forget", "after_forget", "mid_forget"]
+    "step",
+    [
+        "before_events",
+        "after_events",
+        "before_refusals",
+        "after_refusals",
+        "before_forget",
+        "after_forget",
+        "mid_forget",
+    ],
 )
 def test_a_lander_killed_between_any_two_steps_neither_loses_nor_doubles(step: str, tmp_path: Path) -> None:
     home = new_home(tmp_path)
     ids = fill_journal(home, events=120, refusals=5)
-    killed = subprocess.run([sys.executable, LANDER_KILLED, home.folder, step], check=False, capture_output=True, env=os.environ)
+    killed = subprocess.run(
+        [sys.executable, LANDER_KILLED, home.folder, step], check=False, capture_output=True, env=os.environ
+    )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     lander_at(home).drain()
     landed = in_bronze(home)

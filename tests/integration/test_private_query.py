@@ -14,8 +14,8 @@ from typing import Any
 
 import grpc
 import pytest
-from mangrove.query.v1 import query_pb2, query_pb2_grpc
 
+from mangrove.query.v1 import query_pb2, query_pb2_grpc
 from privacy.ledger.sqlite import read_spending
 from services.clients.query import Answer, QueryClient, QueryRefused
 from services.clients.refusals import Refusal, refusal_of
@@ -146,10 +146,7 @@ def test_partner_sees_what_it_may_ask_about(server: Server) -> None:
 
 
 def test_dataset_of_another_partner_and_one_that_does_not_exist_look_the_same(server: Server) -> None:
-    told = {
-        refused(server, query_pb2.RunQueryRequest(question=a_question(dataset=d)))
-        for d in ("journeys", MARK, "")
-    }
+    told = {refused(server, query_pb2.RunQueryRequest(question=a_question(dataset=d))) for d in ("journeys", MARK, "")}
     assert len(told) == 1
     (one,) = told
     assert (one.code, one.reason) == (grpc.StatusCode.NOT_FOUND, "DATASET_UNKNOWN")
@@ -206,9 +203,7 @@ def one_filter(**condition: Any) -> list[query_pb2.Filter]:
         ),
     ],
 )
-def test_bad_question_is_told_which_field_breaks_a_rule(
-    server: Server, changes: dict[str, Any], field: str
-) -> None:
+def test_bad_question_is_told_which_field_breaks_a_rule(server: Server, changes: dict[str, Any], field: str) -> None:
     told = refused(server, query_pb2.RunQueryRequest(question=a_question(**changes)))
     assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "QUESTION_INVALID")
     assert field in [violation[0] for violation in told.violations]

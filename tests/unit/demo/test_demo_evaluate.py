@@ -16,9 +16,7 @@ def token(event_id):
 
 
 def table(found):
-    return pa.table(
-        {"event_id": [token(e) for e in found], "person_id": pa.array(list(found.values()), pa.string())}
-    )
+    return pa.table({"event_id": [token(e) for e in found], "person_id": pa.array(list(found.values()), pa.string())})
 
 
 def brute_force(found, truth):

@@ -13,9 +13,7 @@ from privacy.dp.types import MAX_PRICE, MIN_PRICE, ContributionBounds, IntBounds
 COUNT = Measure("count")
 WAIT = IntBounds(0, 3600)
 measures_st = st.lists(
-    st.sampled_from(
-        [COUNT, Measure("persons"), Measure("sum", "wait_s", WAIT), Measure("mean", "wait_s", WAIT)]
-    ),
+    st.sampled_from([COUNT, Measure("persons"), Measure("sum", "wait_s", WAIT), Measure("mean", "wait_s", WAIT)]),
     min_size=1,
     max_size=4,
 )
@@ -51,9 +49,7 @@ def test_noise_never_costs_more_than_the_price(
 
 @settings(deadline=None, max_examples=60)
 @given(measures_st, bounds_st, prices)
-def test_noise_is_not_needlessly_wide(
-    measures: list[Measure], bounds: ContributionBounds, price: NanoRho
-) -> None:
+def test_noise_is_not_needlessly_wide(measures: list[Measure], bounds: ContributionBounds, price: NanoRho) -> None:
     for part in split(measures, bounds, price):
         for share in part:
             assert calibrate(share).cost >= Fraction(share.rho) * (1 - Fraction(1, 10**12))
@@ -101,9 +97,7 @@ def test_epsilon_stays_below_the_textbook_bound_and_above_rho(price: NanoRho, de
 
 
 def test_epsilon_grows_with_rho_and_with_a_smaller_delta() -> None:
-    assert (
-        epsilon_at(NanoRho(10**7), 1e-6) < epsilon_at(NanoRho(10**8), 1e-6) < epsilon_at(NanoRho(10**8), 1e-9)
-    )
+    assert epsilon_at(NanoRho(10**7), 1e-6) < epsilon_at(NanoRho(10**8), 1e-6) < epsilon_at(NanoRho(10**8), 1e-9)
 
 
 def test_epsilon_of_one_rho_is_the_known_value() -> None:

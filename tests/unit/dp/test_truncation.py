@@ -155,18 +155,14 @@ def test_missing_values_take_part_in_neither_sum_nor_mean_and_values_are_clipped
 
 
 def test_every_combination_of_public_keys_is_there_when_nobody_is() -> None:
-    assert [v.tolist() for vs in exact(table([]), ContributionBounds(2, 2)).vectors for v in vs] == [
-        [0] * 6
-    ] * 5
+    assert [v.tolist() for vs in exact(table([]), ContributionBounds(2, 2)).vectors for v in vs] == [[0] * 6] * 5
     assert list(KEYS.combinations())[:2] == [("web", "zh"), ("web", "en")]
 
 
 def test_questions_at_the_same_time_never_see_each_others_rows() -> None:
     marts_at_once = [table([(f"p{n}", "web", "zh", 1) for n in range(size)]) for size in range(1, 65)]
     with ThreadPoolExecutor(16) as pool:
-        found = list(
-            pool.map(lambda mart: exact(mart, ContributionBounds(1, 1)).vectors[0][0][0], marts_at_once)
-        )
+        found = list(pool.map(lambda mart: exact(mart, ContributionBounds(1, 1)).vectors[0][0][0], marts_at_once))
     assert found == list(range(1, 65))
 
 

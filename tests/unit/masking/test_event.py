@@ -125,12 +125,17 @@ def test_an_unknown_field_is_refused_and_not_carried_along(masker: EventMasker) 
         ({"occurred_at_unix_nano": 5}, ("occurred_at_unix_nano", "RANGE")),
         ({"identifiers": [identifier("phone", str(i)) for i in range(17)]}, ("identifiers", "MAX_ITEMS")),
         ({"context": event_pb2.Context(locale="my secret")}, ("context.locale", "PATTERN")),
-        ({"context": event_pb2.Context(location=event_pb2.Location(latitude=float("nan")))}, ("context.location.latitude", "RANGE")),
+        (
+            {"context": event_pb2.Context(location=event_pb2.Location(latitude=float("nan")))},
+            ("context.location.latitude", "RANGE"),
+        ),
         ({"message_sent": event_pb2.MessageSent(text="hi")}, ("message_sent.party", "REQUIRED")),
         ({"feedback_given": event_pb2.FeedbackGiven(kind=1, score=11)}, ("feedback_given.score", "RANGE")),
     ],
 )
-def test_each_declared_limit_is_enforced(change: dict[str, Any], expected: tuple[str, str], masker: EventMasker) -> None:
+def test_each_declared_limit_is_enforced(
+    change: dict[str, Any], expected: tuple[str, str], masker: EventMasker
+) -> None:
     assert expected in [(v.field, v.reason) for v in masker.violations(an_event(**change))]
 
 
@@ -160,7 +165,9 @@ def test_treatments_do_what_the_schema_says(masker: EventMasker) -> None:
         context=event_pb2.Context(
             ip="203.0.113.77", user_agent="secret agent", locale="zh-CN", location=event_pb2.Location(latitude=31.2345)
         ),
-        message_sent=event_pb2.MessageSent(party=event_pb2.PARTY_CUSTOMER, text="hi", emotion=event_pb2.Emotion(sentiment=-0.5)),
+        message_sent=event_pb2.MessageSent(
+            party=event_pb2.PARTY_CUSTOMER, text="hi", emotion=event_pb2.Emotion(sentiment=-0.5)
+        ),
         identifiers=[identifier("cookie", "null"), identifier("device", "d1")],
     )
     record = masker.mask_batch([event], "web", NOW)[0].record

@@ -14,12 +14,17 @@ MASKER = Masker.default()
 
 kinds_and_values = st.one_of(*(st.tuples(st.just(kind), values) for kind, values in KINDS.items()))
 around = st.sampled_from(["", "请联系", "我的号码是", "，谢谢", " please ", "。", "(", "：", "\n"])
-any_text = st.text(st.sampled_from(list("0123456789 -.@:/abcxyzABC我叫张三先生姓是电话，。<>_")) | st.characters(codec="utf-8"), max_size=60)
+any_text = st.text(
+    st.sampled_from(list("0123456789 -.@:/abcxyzABC我叫张三先生姓是电话，。<>_")) | st.characters(codec="utf-8"),
+    max_size=60,
+)
 
 
 @given(kinds_and_values, around, around)
 @settings(max_examples=600, deadline=None)
-def test_structured_personal_data_is_masked_with_its_exact_span(kind_and_value: tuple[str, str], before: str, after: str) -> None:
+def test_structured_personal_data_is_masked_with_its_exact_span(
+    kind_and_value: tuple[str, str], before: str, after: str
+) -> None:
     kind, value = kind_and_value
     text = f"{before} {value} {after}"
     masked = MASKER.mask_text(text)
@@ -88,7 +93,14 @@ def test_names_and_numbers_are_found_in_context(text: str, expected: str) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["我是想问一下什么时候发货", "谢谢小姐姐", "订单号20260105123456789012", "at 12:30:45 on 2026-01-05", "I'm sorry, I am late", "4111111111111112"],
+    [
+        "我是想问一下什么时候发货",
+        "谢谢小姐姐",
+        "订单号20260105123456789012",
+        "at 12:30:45 on 2026-01-05",
+        "I'm sorry, I am late",
+        "4111111111111112",
+    ],
 )
 def test_everyday_texts_stay_as_they_are(text: str) -> None:
     assert MASKER.mask_text(text).text == text

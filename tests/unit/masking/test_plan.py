@@ -13,7 +13,11 @@ from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES
 def schema_with(message: str, field: str, treatment: int | None, pattern: str | None = None) -> MessagePlan:
     """Compile the event's plan from a copy of the schema in which one field is treated differently."""
     pool = descriptor_pool.DescriptorPool()
-    for name in ("google/protobuf/descriptor.proto", "google/protobuf/struct.proto", "mangrove/privacy/v1/options.proto"):
+    for name in (
+        "google/protobuf/descriptor.proto",
+        "google/protobuf/struct.proto",
+        "mangrove/privacy/v1/options.proto",
+    ):
         source = descriptor_pool.Default().FindFileByName(name)  # type: ignore[no-untyped-call]
         pool.AddSerializedFile(source.serialized_pb)
     copy = descriptor_pb2.FileDescriptorProto.FromString(event_pb2.DESCRIPTOR.serialized_pb)
@@ -37,7 +41,10 @@ def test_every_field_of_the_event_that_can_hold_text_has_a_treatment() -> None:
     assert len(plan.fields) == len(event_pb2.Event.DESCRIPTOR.fields)
 
 
-@pytest.mark.parametrize(("message", "field"), [("MessageSent", "text"), ("Custom", "properties"), ("Custom", "labels"), ("Custom", "attachment")])
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [("MessageSent", "text"), ("Custom", "properties"), ("Custom", "labels"), ("Custom", "attachment")],
+)
 def test_a_text_bytes_map_or_struct_field_without_treatment_stops_the_collector(message: str, field: str) -> None:
     with pytest.raises(SchemaUntreated) as refused:
         schema_with(message, field, None)

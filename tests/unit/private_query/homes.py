@@ -73,9 +73,7 @@ def make_home(
     catalogue = catalogue.replace('partners = ["partner"]', 'partners = ["ada", "bob"]', 1)
     catalogue = catalogue.replace('partners = ["partner"]', 'partners = ["bob"]', 1)
     catalogue = catalogue.replace("partner_rho_nano = 500_000_000", f"partner_rho_nano = {partner_rho_nano}")
-    catalogue = catalogue.replace(
-        "dataset_rho_nano = 1_000_000_000", f"dataset_rho_nano = {dataset_rho_nano}"
-    )
+    catalogue = catalogue.replace("dataset_rho_nano = 1_000_000_000", f"dataset_rho_nano = {dataset_rho_nano}")
     (folder / "catalogue.toml").write_text(catalogue)
     make_key_file(folder / "keys.json", ["access", "truncation"])
     secret = FileKeyProvider(folder / "keys.json").secret("access")

@@ -113,9 +113,7 @@ def test_count_is_near_the_truth(asked: Asked) -> None:
         (Filter("turns", Between(10, 20)), lambda r: 10 <= r["turns"] <= 20),
     ],
 )
-def test_filters_keep_the_rows_that_fit_and_drop_those_without_a_value(
-    asked: Asked, fits: Filter, keep: Any
-) -> None:
+def test_filters_keep_the_rows_that_fit_and_drop_those_without_a_value(asked: Asked, fits: Filter, keep: Any) -> None:
     engine = asked.ports.engine
     asked_for = plan(a_question(filters=(fits,)), asked.ports.catalogue.get("conversations", "ada"))
     rows = engine.read(engine.pin(asked_for.dataset), asked_for)
@@ -124,9 +122,7 @@ def test_filters_keep_the_rows_that_fit_and_drop_those_without_a_value(
 
 def test_window_is_half_open(asked: Asked) -> None:
     window = {"from_day": "2026-01-05", "until_day": "2026-01-07"}
-    asked_for = plan(
-        a_question(group_by=("day",), **window), asked.ports.catalogue.get("conversations", "ada")
-    )
+    asked_for = plan(a_question(group_by=("day",), **window), asked.ports.catalogue.get("conversations", "ada"))
     engine = asked.ports.engine
     rows = engine.read(engine.pin(asked_for.dataset), asked_for)
     truth = [r["row_token"] for r in mart() if r["day"].day in {5, 6}]
@@ -140,8 +136,7 @@ def test_groups_are_counted_where_they_belong(asked: Asked) -> None:
     for week, handed_over in [("2026-W01", "true"), ("2026-W03", "false")]:
         number = int(week[-2:])
         truth = sum(
-            r["day"].isocalendar().week == number and str(r["handed_over"]).lower() == handed_over
-            for r in mart()
+            r["day"].isocalendar().week == number and str(r["handed_over"]).lower() == handed_over for r in mart()
         )
         assert holds(answer, (week, handed_over), truth)
 

@@ -29,11 +29,15 @@ def _comments(file: descriptor_pb2.FileDescriptorProto) -> list[tuple[str, str]]
     found: list[tuple[str, str]] = []
     for m, message in enumerate(file.message_type):
         found.append((message.name, comments.get((4, m), "")))
-        found += [(f"{message.name}.{field.name}", comments.get((4, m, 2, f), "")) for f, field in enumerate(message.field)]
+        found += [
+            (f"{message.name}.{field.name}", comments.get((4, m, 2, f), "")) for f, field in enumerate(message.field)
+        ]
     for e, enum in enumerate(file.enum_type):
         found += [(f"{enum.name}.{value.name}", comments.get((5, e, 2, v), "")) for v, value in enumerate(enum.value)]
     for s, service in enumerate(file.service):
-        found += [(f"{service.name}.{method.name}", comments.get((6, s, 2, m), "")) for m, method in enumerate(service.method)]
+        found += [
+            (f"{service.name}.{method.name}", comments.get((6, s, 2, m), "")) for m, method in enumerate(service.method)
+        ]
     return found
 
 
@@ -54,5 +58,7 @@ def test_the_committed_python_is_what_the_schema_generates(tmp_path: Path) -> No
     subprocess.run([sys.executable, PROTOS / "generate.py", tmp_path], check=True, capture_output=True)
     generated = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*.py*") if "__pycache__" not in p.parts)
     committed = PROTOS / "gen/python"
-    assert sorted(p.relative_to(committed) for p in committed.rglob("*.py*") if "__pycache__" not in p.parts) == generated
+    assert (
+        sorted(p.relative_to(committed) for p in committed.rglob("*.py*") if "__pycache__" not in p.parts) == generated
+    )
     assert [p for p in generated if not filecmp.cmp(tmp_path / p, committed / p, shallow=False)] == []

@@ -97,7 +97,9 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         FileKeyProvider(path)
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"keys": {"phone": {"1": "short"}}}', '{"keys": []}', '{"keys": {"phone": {"x": "AA=="}}}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"keys": {"phone": {"1": "short"}}}', '{"keys": []}', '{"keys": {"phone": {"x": "AA=="}}}']
+)
 def test_a_broken_key_file_is_refused_without_its_content(tmp_path: Path, content: str) -> None:
     path = tmp_path / "k.json"
     path.write_text(content)

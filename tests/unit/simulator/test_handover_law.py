@@ -28,10 +28,7 @@ def test_exact_chance_is_the_share_of_conversations_handed_over(situation):
     plays = [play(situation, rng) for _ in range(4000)]
     share = sum(turns[-1].then == "handed_over" for turns in plays) / len(plays)
     weights = kind_weights(situation, SoFar())
-    exact = sum(
-        w * handed_over_later(situation, SoFar().after_message(k))
-        for k, w in zip(KINDS, weights, strict=True)
-    )
+    exact = sum(w * handed_over_later(situation, SoFar().after_message(k)) for k, w in zip(KINDS, weights, strict=True))
     assert share == pytest.approx(exact, abs=0.03)
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from mangrove.event.v1 import event_pb2 as pb
 
+from mangrove.event.v1 import event_pb2 as pb
 from privacy.masking import compile_plan
 from privacy.masking.validate import violations
 from services.simulator.truth import truth, write_truth
@@ -34,9 +34,7 @@ def by_conversation(world):
     for event in simulate(world):
         if event.conversation_id:
             talks[event.conversation_id][event.event_id] = event
-    return {
-        key: sorted(events.values(), key=lambda e: e.occurred_at_unix_nano) for key, events in talks.items()
-    }
+    return {key: sorted(events.values(), key=lambda e: e.occurred_at_unix_nano) for key, events in talks.items()}
 
 
 def test_same_seed_and_start_give_the_same_events_byte_for_byte():

@@ -1,0 +1,70 @@
+"""What is promised of an installation and its configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from services.access import Authenticator, Unauthenticated
+from services.cli import app
+from services.installation import CredentialMissing, api_key_of, install
+from services.settings import Home, SettingsInvalid
+
+
+def test_init_again_changes_nothing(tmp_path: Path) -> None:
+    first = install(tmp_path, source="web", partner="team")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert first.new_callers == ("web", "team")
+    assert install(tmp_path, source="web", partner="team").new_callers == ()
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_secrets_are_for_their_owner_only(tmp_path: Path) -> None:
+    install(tmp_path, source="web", partner="team")
+    for name in ("keys.json", "access.toml", "credentials/web.key", "credentials/team.key"):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
+
+
+def test_no_api_key_is_stored_with_those_who_may_call(tmp_path: Path) -> None:
+    home = install(tmp_path, source="web", partner="team").home
+    assert api_key_of(home, "web") not in (tmp_path / "access.toml").read_text()
+
+
+def test_a_key_opens_its_own_role_only(tmp_path: Path) -> None:
+    from privacy.pseudonyms import FileKeyProvider
+
+    home = install(tmp_path, source="web", partner="team").home
+    secret = FileKeyProvider(home.path("keys.json")).secret("access")
+    sources = Authenticator(home.path("access.toml"), secret, "source")
+    assert sources.authenticate(f"Bearer {api_key_of(home, 'web')}").name == "web"
+    with pytest.raises(Unauthenticated):
+        sources.authenticate(f"Bearer {api_key_of(home, 'team')}")
+
+
+@pytest.mark.parametrize(
+    "text", ["lake = 3", "unknown = 1", "[collector]\nmax_events = 0", "not toml", "[collector]\nunknown = 1"]
+)
+def test_a_configuration_that_breaks_a_rule_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mangrove.toml").write_text(text)
+    with pytest.raises(SettingsInvalid):
+        Home(tmp_path)
+
+
+def test_a_missing_installation_or_credential_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match="mangrove init"):
+        Home(tmp_path)
+    home = install(tmp_path, source="web", partner="team").home
+    with pytest.raises(CredentialMissing, match="mangrove init"):
+        api_key_of(home, "nobody")
+
+
+def test_every_command_shows_an_example() -> None:
+    from typer.main import get_command
+
+    def leaves(command: object, path: str = "mangrove") -> list[tuple[str, str]]:
+        children = getattr(command, "commands", None)
+        if children:
+            return [leaf for name, child in children.items() for leaf in leaves(child, f"{path} {name}")]
+        return [(path, f"{getattr(command, 'help', '')} {getattr(command, 'epilog', '')}")]
+
+    without = [path for path, text in leaves(get_command(app)) if f"Example: {path}" not in text]
+    assert without == []
