@@ -1,4 +1,7 @@
-"""Makes an installation: keys, who may call, the configuration. Running it again adds what is missing and changes nothing."""
+"""Makes an installation: keys, who may call, the configuration.
+
+Running it again adds what is missing and changes nothing else.
+"""
 
 import os
 import tomllib
@@ -12,9 +15,10 @@ from services.access import Role, hash_api_key, new_api_key
 from services.settings import FILE_NAME, Home
 
 SECRETS = ("access", "truncation")
-"""Secrets of an installation beside the pseudonym keys: for hashing API keys, and for the order of truncation."""
+"""Secrets beside the pseudonym keys: for hashing API keys, and for the order of truncation."""
 
-_CONFIGURATION = """# Mangrove's configuration; paths are relative to this folder. All settings: infra/config/mangrove.toml.
+_CONFIGURATION = """# Mangrove's configuration; paths are relative to this folder.
+# All settings: infra/config/mangrove.toml.
 lake = "lake"
 keys = "keys.json"
 access = "access.toml"
@@ -87,7 +91,7 @@ def api_key_of(home: Home, name: str) -> str:
         return _credential_path(home, name).read_text().strip()
     except FileNotFoundError:
         raise CredentialMissing(
-            f"There is no credential for '{name}' in this home folder. Run `mangrove init` with that name, or give the key itself."
+            f"There is no credential for '{name}' in this home folder. Run `mangrove init` with that name."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""`mangrove lake` and `mangrove ml` for an installation: the same jobs, with the folders taken from its configuration."""
+"""`mangrove lake` and `mangrove ml`: jobs and models with the folders of an installation."""
 
 from typing import Annotated
 

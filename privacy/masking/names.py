@@ -14,167 +14,30 @@ _SURNAME = f"(?:{_COMPOUND}|[{_SURNAMES}])"
 _HAN = "\u4e00-\u9fff"
 _TITLE = "先生|女士|小姐|老师|师傅|经理|同学|太太|阿姨|总(?![是之共])"
 # What may follow a name inside a sentence: without it "我叫张伟想退货" would take 想 for part of the name.
-_AFTER = f"(?=[^{_HAN}]|$|{_TITLE}|想|要|的|是|在|有|和|买|订|来|请|我|你|这|那|电|手|联|住|身|号|呢|啊|呀|吧|哦|哈|之|昨|今|已|刚|前|下|收|需|因|急|，|谢)"
+_FOLLOWING = "想要的是在有和买订来请我你这那电手联住身号呢啊呀吧哦哈之昨今已刚前下收需因急谢"
+_AFTER = f"(?=[^{_HAN}]|$|{_TITLE}|[{_FOLLOWING}])"
 _CHINESE = f"{_SURNAME}(?:(?={_TITLE})|[{_HAN}]{{1,2}}?{_AFTER}|[{_HAN}]{{1,2}})"
 _CHINESE_STRICT = f"{_SURNAME}(?:(?={_TITLE})|[{_HAN}]{{1,2}}?{_AFTER})"
 
-_ZH_CUES = "我(?:的名字|名字)?叫做?|(?:名字|姓名|收件人|收货人|联系人|持卡人|乘客|车主|户主|用户名|客户|开户名|寄件人)(?:叫|是|为)?[: ]{0,2}|本人(?:叫|是)?|叫我|称呼我"
+_ROLES = "名字|姓名|收件人|收货人|联系人|持卡人|乘客|车主|户主|用户名|客户|开户名|寄件人"
+_ZH_CUES = f"我(?:的名字|名字)?叫做?|(?:{_ROLES})(?:叫|是|为)?[: ]{{0,2}}|本人(?:叫|是)?|叫我|称呼我"
 _EN_WORD = "[A-Z][a-z'’]+(?:-[A-Z][a-z]+)?"
 _EN_NAME = f"{_EN_WORD}(?: (?:[A-Z]\\. ?)?{_EN_WORD}){{0,2}}"
 _EN_ANY = "[A-Za-z][A-Za-z'’-]+(?: [A-Z][A-Za-z'’-]+){0,2}"
 _NOT_A_NAME = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "not",
-        "on",
-        "in",
-        "at",
-        "my",
-        "your",
-        "this",
-        "that",
-        "it",
-        "still",
-        "here",
-        "so",
-        "very",
-        "just",
-        "also",
-        "going",
-        "trying",
-        "calling",
-        "writing",
-        "looking",
-        "having",
-        "getting",
-        "sorry",
-        "sure",
-        "unable",
-        "interested",
-        "happy",
-        "glad",
-        "afraid",
-        "wondering",
-        "waiting",
-        "using",
-        "under",
-        "wrong",
-        "missing",
-        "misspelled",
-        "different",
-        "correct",
-        "spelled",
-        "already",
-        "only",
-        "from",
-        "with",
-        "and",
-        "but",
-        "no",
-        "yes",
-        "ok",
-        "okay",
-        "new",
-    ]
+    "a an the not on in at my your this that it still here so very just also going trying calling writing looking "
+    "having getting sorry sure unable interested happy glad afraid wondering waiting using under wrong missing "
+    "misspelled different correct spelled already only from with and but no yes ok okay new".split()
 )
 _NOT_CHINESE_NAME = re.compile("什么|怎么|哪|谁|客服|人工|多少|时候|可以|不|没|了|吗|过")
 # Everyday words that begin with a character that is also a surname.
 _CHINESE_WORDS = frozenset(
-    [
-        "谢谢",
-        "安排",
-        "申请",
-        "应该",
-        "方便",
-        "时间",
-        "白天",
-        "高级",
-        "成功",
-        "任何",
-        "马上",
-        "和你",
-        "和您",
-        "连接",
-        "毕竟",
-        "关于",
-        "于是",
-        "温馨",
-        "程序",
-        "包装",
-        "包括",
-        "明天",
-        "何时",
-        "方式",
-        "方法",
-        "方案",
-        "时段",
-        "时效",
-        "单号",
-        "单子",
-        "单独",
-        "安装",
-        "安全",
-        "高兴",
-        "高速",
-        "严重",
-        "金额",
-        "金牌",
-        "周一",
-        "周二",
-        "周三",
-        "周四",
-        "周五",
-        "周六",
-        "周日",
-        "周末",
-        "万一",
-        "万分",
-        "常见",
-        "常用",
-        "平台",
-        "平时",
-        "全部",
-        "全额",
-        "满意",
-        "满减",
-        "通知",
-        "通过",
-        "支付",
-        "支持",
-        "解决",
-        "解释",
-        "费用",
-        "费心",
-        "路上",
-        "路过",
-        "游戏",
-        "计算",
-        "计划",
-        "关闭",
-        "关注",
-        "关键",
-        "白色",
-        "黄色",
-        "蓝色",
-        "金色",
-        "米色",
-        "华为",
-        "石头",
-        "季度",
-        "古老",
-        "顾客",
-        "申诉",
-        "向您",
-        "向你",
-        "管理",
-        "景区",
-        "简单",
-        "简直",
-        "水果",
-        "习惯",
-    ]
+    "谢谢 安排 申请 应该 方便 时间 白天 高级 成功 任何 马上 和你 和您 连接 毕竟 关于 于是 温馨 "
+    "程序 包装 包括 明天 何时 方式 方法 方案 时段 时效 单号 单子 单独 安装 安全 高兴 高速 严重 "
+    "金额 金牌 周一 周二 周三 周四 周五 周六 周日 周末 万一 万分 常见 常用 平台 平时 全部 全额 "
+    "满意 满减 通知 通过 支付 支持 解决 解释 费用 费心 路上 路过 游戏 计算 计划 关闭 关注 关键 "
+    "白色 黄色 蓝色 金色 米色 华为 石头 季度 古老 顾客 申诉 向您 向你 管理 景区 简单 简直 水果 "
+    "习惯".split()
 )
 
 

@@ -36,7 +36,7 @@ def fold(text: str) -> str:
 
 
 def looks_numeric(folded: str) -> bool:
-    """Say whether a folded text may hold a number that a rule looks for: eight digits, or the dots and colons of an address."""
+    """Say whether a folded text may hold a number of eight digits, or the dots and colons of an address."""
     return _NUMERIC.search(folded) is not None
 
 
@@ -88,7 +88,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "CN_RESIDENT_ID",
         re.compile(
-            r"(?<![0-9])[1-9][0-9]{5}[ -]?(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[ -]?[0-9]{3}[0-9Xx](?![0-9])"
+            r"(?<![0-9])[1-9][0-9]{5}[ -]?(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+            r"[ -]?[0-9]{3}[0-9Xx](?![0-9])"
         ),
         hints=(),
         priority=1,
@@ -149,7 +150,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "CN_LICENSE_PLATE",
         re.compile(
-            rf"[{_PLATE_REGION}][A-HJ-NP-Z][·•. -]?(?:[A-HJ-NP-Z0-9]{{6}}|[A-HJ-NP-Z0-9]{{4}}[A-HJ-NP-Z0-9挂学警港澳])(?![A-Za-z0-9])",
+            rf"[{_PLATE_REGION}][A-HJ-NP-Z][·•. -]?"
+            "(?:[A-HJ-NP-Z0-9]{6}|[A-HJ-NP-Z0-9]{4}[A-HJ-NP-Z0-9挂学警港澳])(?![A-Za-z0-9])",
             re.IGNORECASE,
         ),
         hints=_PLATE_HINTS,

@@ -23,7 +23,9 @@ log = structlog.get_logger()
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal (id TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS records (sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS records (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, payload BLOB NOT NULL
+);
 CREATE TABLE IF NOT EXISTS seen (event_key BLOB PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
 """
 _MOST_APPENDS_A_COMMIT = 256
@@ -110,7 +112,8 @@ class SqliteJournal:
         while True:
             with self._reader:
                 gone = self._reader.execute(
-                    "DELETE FROM records WHERE sequence IN (SELECT sequence FROM records WHERE sequence <= ? ORDER BY sequence LIMIT ?)",
+                    "DELETE FROM records WHERE sequence IN "
+                    "(SELECT sequence FROM records WHERE sequence <= ? ORDER BY sequence LIMIT ?)",
                     (through, _FORGET_AT_ONCE),
                 ).rowcount
             if gone < _FORGET_AT_ONCE:

@@ -19,7 +19,7 @@ class JournalUnavailable(MangroveError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The events could not be made durable, so nothing of the batch was taken. Send it again in a moment."
+            "The events could not be made durable, so nothing was taken. Send the batch again in a moment."
         )
 
 
@@ -30,7 +30,7 @@ class Overloaded(MangroveError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The collector holds as many events as it may, so nothing of the batch was taken. Send it again in a moment."
+            "The collector holds as many events as it may, so nothing was taken. Send the batch again in a moment."
         )
 
 
