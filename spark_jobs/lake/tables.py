@@ -47,7 +47,7 @@ QUARANTINE_EVENTS = Table(
 
 SILVER_EVENTS = Table(
     name="silver.events",
-    meaning="Each event once, typed, with the columns that later stages use. Late and repeated events change nothing else.",
+    meaning="Each event once, typed, with the columns that later stages use. A repeat changes nothing.",
     key=("event_id",),
     writer="refine",
     columns=(
@@ -147,7 +147,11 @@ SILVER_CONVERSATIONS = Table(
         Column("customer_turns", INT, "messages of the customer"),
         Column("bot_turns", INT, "messages of bots"),
         Column("agent_turns", INT, "messages of human agents"),
-        Column("first_wait_s", FLOAT, "seconds from the customer's first message to the first answer, null if none"),
+        Column(
+            "first_wait_s",
+            FLOAT,
+            "seconds from the customer's first message to the first answer, null if none",
+        ),
         Column("handed_over_at", TIMESTAMP, "when a human took over, null if never"),
         Column("outcome", STRING, "resolved, abandoned, escalated, or open"),
         Column("csat", INT, "customer satisfaction, 1 to 5, null if not given"),
@@ -202,7 +206,11 @@ GOLD_JOURNEY_STEPS = Table(
         Column("step", INT, "its place, from 1"),
         _PERSON,
         Column("channel", STRING, "the channel"),
-        Column("stage", STRING, "browse, cart, order, pay, bot, agent, feedback, social, store, complain or other"),
+        Column(
+            "stage",
+            STRING,
+            "browse, cart, order, pay, bot, agent, feedback, social, store, complain or other",
+        ),
         Column("started_at", TIMESTAMP, "its first event"),
         Column("dwell_s", FLOAT, "seconds until the next step; null for the last"),
         Column("events", INT, "events"),
@@ -276,7 +284,12 @@ PRIVATE_CONVERSATIONS = Table(
     writer="marts",
     columns=(
         _PERSON,
-        Column("row_token", STRING, "the conversation's pseudonym: no sender can choose its order", pseudonym=True),
+        Column(
+            "row_token",
+            STRING,
+            "the conversation's pseudonym: no sender can choose its order",
+            pseudonym=True,
+        ),
         Column("day", DATE, "the day it began, UTC"),
         Column("channel", STRING, "the channel it began on"),
         Column("language", STRING, "zh or en"),

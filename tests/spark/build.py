@@ -131,29 +131,38 @@ def _a_persons_month(number: int, chance: random.Random) -> Iterable[EventBuilde
     yield event(3).by(customer=name).of("searched", query="shoes")
     if chance.random() < 0.5:
         yield event(9).by(customer=name, device=name).on("app").of("order_placed", order_id="order.1.x")
-        yield event(10).by(device=name).on("app").of("payment_made", status="succeeded", amount={"amount_minor": 19900})
+        yield (
+            event(10).by(device=name).on("app").of("payment_made", status="succeeded", amount={"amount_minor": 19900})
+        )
     for chat in range(chance.choice((1, 1, 2))):
         yield from _a_chat(f"{name}-{chat}", event, 60.0 + 4000 * chat, (name, phone), chance)
     if chance.random() < 0.05:
         yield event(9000).by(customer=name).of("consent_changed", withdrawn=["analytics"])
 
 
-def _a_chat(
-    name: str, event: Any, start: float, who: tuple[str, str], chance: random.Random
-) -> Iterable[EventBuilder]:
+def _a_chat(name: str, event: Any, start: float, who: tuple[str, str], chance: random.Random) -> Iterable[EventBuilder]:
     chinese = chance.random() < 0.6
     upset = chance.random() < 0.35
-    said = ("我要投诉，太慢了，转人工！" if upset else "请问什么时候发货？") if chinese else (
-        "this is useless, let me talk to an agent" if upset else "when does it ship?"
+    said = (
+        ("我要投诉，太慢了，转人工！" if upset else "请问什么时候发货？")
+        if chinese
+        else ("this is useless, let me talk to an agent" if upset else "when does it ship?")
     )
     minute = start
     for turn in range(chance.randint(1, 3)):
         yield event(minute).in_chat(name).by(customer=who[0], phone=who[1]).saying(said, turn=2 * turn + 1)
         minute += chance.random() * 2 + (2 if upset else 0)
-        yield event(minute).in_chat(name).by(customer=who[0]).saying("好的" if chinese else "ok", "bot", turn=2 * turn + 2)
+        yield (
+            event(minute)
+            .in_chat(name)
+            .by(customer=who[0])
+            .saying("好的" if chinese else "ok", "bot", turn=2 * turn + 2)
+        )
         minute += 1
     if chance.random() < (0.8 if upset else 0.1):
         yield event(minute).in_chat(name).by(customer=who[0]).of("conversation_transferred", to_party="agent")
         yield event(minute + 1).in_chat(name).by(customer=who[0]).saying("我来帮您", "agent")
     yield event(minute + 4).in_chat(name).by(customer=who[0]).of("conversation_ended", reason="resolved")
-    yield event(minute + 5).in_chat(name).by(customer=who[0]).of("feedback_given", kind="csat", score=2 if upset else 5)
+    yield (
+        event(minute + 5).in_chat(name).by(customer=who[0]).of("feedback_given", kind="csat", score=2 if upset else 5)
+    )

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from spark_jobs.identity import resolve
-from spark_jobs.lake.io import Lake, spark_schema
-from spark_jobs.lake.tables import IDENTITY_HISTORY, IDENTITY_LINKS, IDENTITY_PEOPLE, IDENTITY_QUARANTINE, SILVER_EVENTS
+from spark_jobs.lake.io import spark_schema
+from spark_jobs.lake.tables import IDENTITY_HISTORY, SILVER_EVENTS
 from tests.spark.build import START
 
 pytestmark = pytest.mark.spark
@@ -21,18 +21,13 @@ def sighting(minute: int, **tokens: str | None) -> dict:
     return {**empty, "event_id": f"{minute}-{ids}", "event_at": at, "received_at": at, "identifiers": named}
 
 
-@pytest.fixture
-def resolved(spark, tmp_path):
-    """Resolve events in a lake of their own; returns token → (person, shared)."""
+def resolved(spark, events: list[dict]) -> resolve.Graph:
+    return resolve.resolve(spark.createDataFrame(events, spark_schema(SILVER_EVENTS)))
 
-    def run(*events: dict, lake: Lake | None = None) -> dict[str, tuple[str, bool]]:
-        lake = lake or Lake(spark, str(tmp_path / "lake"))
-        lake.sync(SILVER_EVENTS, spark.createDataFrame(list(events), spark_schema(SILVER_EVENTS)))
-        resolve.main(lake)
-        return {row["token"]: (row["person_id"], row["shared"]) for row in lake.read(IDENTITY_PEOPLE).collect()}
 
-    run.lake = lambda: Lake(spark, str(tmp_path / "lake"))
-    return run
+def owners(graph: resolve.Graph) -> dict[str, tuple[str, bool]]:
+    """Token → (person, shared)."""
+    return {row["token"]: (row["person_id"], row["shared"]) for row in graph.people.collect()}
 
 
 def groups(people: dict[str, tuple[str, bool]]) -> set[frozenset[str]]:
@@ -42,8 +37,8 @@ def groups(people: dict[str, tuple[str, bool]]) -> set[frozenset[str]]:
     return {frozenset(tokens) for tokens in by_person.values()}
 
 
-def test_guards_join_people_and_keep_shared_things_apart(resolved):
-    people = resolved(
+def test_guards_join_people_and_keep_shared_things_apart(spark):
+    events = [
         # A person across channels, through a phone and an e-mail.
         sighting(1, cookie="a1"),
         sighting(2, cookie="a1", customer="a"),
@@ -68,7 +63,9 @@ def test_guards_join_people_and_keep_shared_things_apart(resolved):
         sighting(16, customer="g1", phone="g"),
         sighting(17, phone="g", email="g"),
         sighting(18, email="g", customer="g2"),
-    )
+    ]
+    graph = resolved(spark, events)
+    people = owners(graph)
     assert groups(people) == {
         frozenset({"cookie.a1", "customer.a", "phone.a", "email.a"}),
         frozenset({"customer.b1"}), frozenset({"customer.b2"}), frozenset({"phone.b"}),
@@ -79,12 +76,11 @@ def test_guards_join_people_and_keep_shared_things_apart(resolved):
         frozenset({"customer.g1", "phone.g"}), frozenset({"customer.g2", "email.g"}),
     }  # fmt: skip
     assert {t for t, (_, shared) in people.items() if shared} == {"phone.1.b"}
-    lake = resolved.lake()
-    quarantined = lake.read(IDENTITY_QUARANTINE).collect()
+    quarantined = graph.quarantine.collect()
     assert [(q["token"], q["reason"], q["neighbours"]) for q in quarantined] == [
         ("phone.1.b", "seen with more than 1 customer", 2)
     ]
-    unused = {(r["token_a"], r["token_b"]) for r in lake.read(IDENTITY_LINKS).where("NOT used").collect()}
+    unused = {(r["token_a"], r["token_b"]) for r in graph.links.where("NOT used").collect()}
     assert unused == {
         ("customer.1.b1", "phone.1.b"), ("customer.1.b2", "phone.1.b"), ("customer.1.c1", "customer.1.c2"),
         ("device.1.f", "phone.1.f"), ("device.1.f", "email.1.f"), ("email.1.g", "phone.1.g"),
@@ -101,35 +97,26 @@ def random_events(seed: int) -> list[dict]:
     return events
 
 
-def test_person_ids_are_stable_when_events_are_shuffled_and_come_in_batches(resolved, spark, tmp_path):
+def test_person_ids_are_stable_when_events_are_shuffled_and_no_person_has_two_customer_numbers(spark):
     events = random_events(3)
-    at_once = resolved(*events)
-    shuffled = random.Random(4).sample(events, len(events))
-    other = Lake(spark, str(tmp_path / "other"))
-    resolved(*shuffled[:50], lake=other)
-    assert resolved(*shuffled, lake=other) == at_once
-
-
-def test_no_person_has_two_customer_numbers(resolved):
-    people = resolved(*random_events(5))
+    people = owners(resolved(spark, events))
+    assert owners(resolved(spark, random.Random(4).sample(events, len(events)))) == people
     for tokens in groups(people):
         assert sum(t.startswith("customer.") for t in tokens) <= 1
 
 
-def test_history_gains_a_version_with_a_change_and_none_without(resolved):
-    first = [sighting(1, cookie="x"), sighting(2, customer="x")]
-    joined = [*first, sighting(3, cookie="x", customer="x")]
+def test_history_gains_a_version_with_a_change_and_none_without(spark):
+    def people(**of):
+        return spark.createDataFrame(list(of.items()), "token STRING, person_id STRING")
 
-    def versions():
-        rows = resolved.lake().read(IDENTITY_HISTORY).orderBy("version", "token").collect()
-        return [(r["version"], r["token"], r["previous_person_id"] is None, r["person_id"] is None) for r in rows]
+    def rows(frame):
+        return sorted(tuple(row) for row in frame.collect())
 
-    apart = resolved(*first)
-    assert versions() == [(1, "cookie.1.x", True, False), (1, "customer.1.x", True, False)]
-    resolved(*first)
-    assert len(versions()) == 2
-    together = resolved(*joined)
-    assert versions()[2:] == [(2, "customer.1.x", False, False)]
-    assert together["customer.1.x"] == together["cookie.1.x"] == apart["cookie.1.x"]
-    resolved(*first[:1])
-    assert versions()[3:] == [(3, "customer.1.x", False, True)]
+    empty = spark.createDataFrame([], spark_schema(IDENTITY_HISTORY))
+    first = resolve.build_history(empty, people(a="A", b="B")).localCheckpoint()
+    assert rows(first) == [(1, "a", None, "A"), (1, "b", None, "B")]
+    assert rows(resolve.build_history(first, people(a="A", b="B"))) == rows(first)
+    joined = resolve.build_history(first, people(a="A", b="A")).localCheckpoint()
+    assert rows(joined.where("version = 2")) == [(2, "b", "B", "A")]
+    gone = resolve.build_history(joined, people(a="A"))
+    assert rows(gone.where("version = 3")) == [(3, "b", "A", None)]

@@ -52,7 +52,13 @@ def test_bodies_become_columns_of_their_own_type_only(refined):
             ]
         )
     )
-    assert [events[e]["amount_minor"] for e in ("paid", "free", "unknown", "cart", "emptied")] == [199, 0, None, 750, 0]
+    assert [events[e]["amount_minor"] for e in ("paid", "free", "unknown", "cart", "emptied")] == [
+        199,
+        0,
+        None,
+        750,
+        0,
+    ]
     assert (events["ended"]["end_reason"], events["moved"]["end_reason"]) == ("resolved", None)
     assert events["moved"]["to_party"] == "agent"
     assert (events["rated"]["score"], events["rated"]["text"]) == (0, "fine")
