@@ -1,11 +1,9 @@
 """Turns valid raw events into masked ones; nothing else in Mangrove can make a `MaskedEvent`."""
 
-import ipaddress
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -14,12 +12,14 @@ from google.protobuf.message import Message
 from privacy.errors import MangroveError
 from privacy.masking.limits import Violation
 from privacy.masking.masker import Masker
-from privacy.masking.plan import FieldPlan, MessagePlan, Treatment
+from privacy.masking.plan import MessagePlan
+from privacy.masking.treat import Run, compile_steps
 from privacy.masking.urls import mask_url
 from privacy.masking.validate import violations
 from privacy.pseudonyms import Pseudonymiser
 
 _SEAL = object()
+_CACHED_URLS = 8_192
 
 
 class NotMasked(MangroveError):
@@ -84,8 +84,10 @@ class EventMasker:
         self._plan = plan
         self._pseudonymiser = pseudonymiser
         self._masker = masker
+        self._steps = compile_steps(plan)
+        # The same pages are viewed again and again; the cache lives in memory only.
+        self._mask_url = lru_cache(_CACHED_URLS)(partial(mask_url, masker=masker))
         self._channels = _enum_names_of(plan, "channel")
-        self._bodies = {f.name for f in plan.fields.values()}
 
     def violations(self, event: Message) -> list[Violation]:
         """Return which rules of the schema the event breaks; empty if it is valid."""
@@ -112,132 +114,15 @@ class EventMasker:
         Raises:
             MaskingFailed: if a detector fails; none of the events may then be stored.
         """
-        run = _Run(self._pseudonymiser, self._masker)
-        trees = [run.tree(event, self._plan) for event in events]
+        run = Run(self._pseudonymiser, self._masker, self._mask_url)
+        trees = [run.tree(event, self._steps) for event in events]
         run.fill_in_texts()
-        return [
-            _seal(tree, event.WhichOneof("body"), source, received_at)
-            for tree, event in zip(trees, events, strict=True)
-        ]
-
-
-class _Run:
-    """Walks the events of one batch; texts are gathered and masked together at the end."""
-
-    def __init__(self, pseudonymiser: Pseudonymiser, masker: Masker) -> None:
-        self._token = pseudonymiser.token
-        self._masker = masker
-        self._texts: list[str] = []
-        self._places: list[tuple[Any, Any]] = []
-        self._treat: dict[Treatment, Callable[[Any], Any]] = {
-            Treatment.KEEP: lambda value: value,
-            Treatment.URL: lambda value: mask_url(value, masker),
-            Treatment.IP: _truncate_ip,
-            Treatment.LOCATION: lambda value: round(value, 1),
-            Treatment.EMOTION: lambda value: value,
+        common = {
+            "source": source,
+            "received_at": _micros(received_at),
+            "received_date": received_at.astimezone(UTC).date().isoformat(),
         }
-
-    def tree(self, message: Message, plan: MessagePlan) -> dict[str, Any]:
-        """Return the message as a tree of dicts; texts are filled in later by `fill_in_texts`."""
-        out: dict[str, Any] = {}
-        for descriptor, value in message.ListFields():
-            self._put(out, plan.fields[descriptor.number], value, message)
-        return out
-
-    def fill_in_texts(self) -> None:
-        """Mask the gathered texts and put them in their places."""
-        masked = self._masker.mask_texts(self._texts)
-        for (container, key), text in zip(self._places, masked, strict=True):
-            container[key] = text.text
-
-    def _put(self, out: dict[str, Any], field: FieldPlan, value: Any, parent: Message) -> None:
-        treatment, name = field.treatment, field.name
-        if treatment is Treatment.DROP:
-            return
-        if field.child is not None:
-            child = field.child
-            out[name] = [self.tree(v, child) for v in value] if field.repeated else self.tree(value, child)
-        elif treatment is Treatment.FREE_TEXT:
-            self._put_text(out, field, value)
-        elif treatment is Treatment.IDENTIFIER:
-            kind = field.identifier_type or _sibling_type(parent)
-            out[name] = self._token(kind, value)
-        elif field.enum_names is not None:
-            names = field.enum_names
-            out[name] = [names[v] for v in value] if field.repeated else names[value]
-        else:
-            treat = self._treat[treatment]
-            out[name] = [treat(v) for v in value] if field.repeated else treat(value)
-
-    def _put_text(self, out: dict[str, Any], field: FieldPlan, value: Any) -> None:
-        if field.is_struct:
-            out[field.name] = self._struct(value)
-        elif field.is_map:
-            entries: dict[str, Any] = {}
-            for key in value:
-                self._later(entries, self._mask_now(key), value[key])
-            out[field.name] = entries
-        elif field.repeated:
-            texts: list[str | None] = [None] * len(value)
-            for index, text in enumerate(value):
-                self._later(texts, index, text)
-            out[field.name] = texts
-        else:
-            self._later(out, field.name, value)
-
-    def _struct(self, struct: Any) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        for key, value in struct.fields.items():
-            self._value(out, self._mask_now(key), value)
-        return out
-
-    def _value(self, container: Any, place: Any, value: Any) -> None:
-        kind = value.WhichOneof("kind")
-        if kind == "string_value":
-            self._later(container, place, value.string_value)
-        elif kind == "number_value":
-            container[place] = self._number(value.number_value)
-        elif kind == "bool_value":
-            container[place] = value.bool_value
-        elif kind == "struct_value":
-            container[place] = self._struct(value.struct_value)
-        elif kind == "list_value":
-            items: list[Any] = [None] * len(value.list_value.values)
-            for index, item in enumerate(value.list_value.values):
-                self._value(items, index, item)
-            container[place] = items
-        else:
-            container[place] = None
-
-    def _number(self, number: float) -> float | int | str:
-        """A phone number may come as a number: its decimal form is scanned like a text."""
-        plain = int(number) if math.isfinite(number) and abs(number) < 1e20 and number == int(number) else number
-        text = str(plain)
-        masked = self._mask_now(text)
-        return plain if masked == text else masked
-
-    def _later(self, container: Any, key: Any, text: str) -> None:
-        container[key] = None
-        self._texts.append(text)
-        self._places.append((container, key))
-
-    def _mask_now(self, text: str) -> str:
-        return self._masker.mask_text(text).text
-
-
-def _sibling_type(message: Any) -> str:
-    kind = message.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[message.type].name
-    return str(kind.removeprefix("IDENTIFIER_TYPE_").lower())
-
-
-@lru_cache(maxsize=65_536)
-def _truncate_ip(value: str) -> str:
-    """Truncate an address to its network, /24 or /48; what is no address is withheld."""
-    try:
-        address = ipaddress.ip_address(value.strip())
-    except ValueError:
-        return "<IP_ADDRESS>"
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+        return [_seal(tree, event.WhichOneof("body") or "", common) for tree, event in zip(trees, events, strict=True)]
 
 
 def _enum_names_of(plan: MessagePlan, name: str) -> dict[int, str]:
@@ -248,22 +133,19 @@ def _micros(moment: datetime) -> int:
     return int(moment.timestamp()) * 1_000_000 + moment.microsecond
 
 
-def _seal(tree: dict[str, Any], event_type: str, source: str, received_at: datetime) -> MaskedEvent:
+def _seal(tree: dict[str, Any], event_type: str, common: dict[str, Any]) -> MaskedEvent:
     body = tree[event_type]
     emotion = body.pop("emotion", None)
-    tokens = [{"type": i["type"], "token": i["value"]} for i in tree.get("identifiers", ()) if i["value"] is not None]
     context = tree.get("context")
     record = {
+        **common,
         "event_id": tree["event_id"],
-        "source": source,
         "channel": tree["channel"],
         "event_type": event_type,
         "occurred_at": tree["occurred_at_unix_nano"] // 1000,
-        "received_at": _micros(received_at),
-        "received_date": received_at.astimezone(UTC).date().isoformat(),
-        "identifiers": tokens,
+        "identifiers": [{"type": i["type"], "token": i["value"]} for i in tree.get("identifiers", ()) if i["value"]],
         "conversation_id": tree.get("conversation_id"),
-        "purposes": tree.get("consent", {}).get("purposes", []),
+        "purposes": tree["consent"].get("purposes", []) if "consent" in tree else [],
         "context": orjson.dumps(context).decode() if context else None,
         "body": orjson.dumps(body).decode(),
         "emotion": orjson.dumps(emotion).decode() if emotion else None,

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from privacy.masking.detector import Detection, Detector
+
+# Titles, screen names and "hello" come again and again; the cache lives in memory only.
+_CACHED_TEXTS, _CACHED_LENGTH = 16_384, 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Masker:
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
+        self._cached = lru_cache(_CACHED_TEXTS)(self._mask)
 
     @staticmethod
     @cache
@@ -52,6 +56,9 @@ class Masker:
         Raises:
             MaskingFailed: if a detector fails; nothing may then be stored.
         """
+        return self._cached(text) if len(text) <= _CACHED_LENGTH else self._mask(text)
+
+    def _mask(self, text: str) -> MaskedText:
         detections = self._detector.detect(text)
         if not detections:
             return MaskedText(text, ())

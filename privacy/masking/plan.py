@@ -56,6 +56,7 @@ class FieldPlan:
     repeated: bool
     is_struct: bool
     is_map: bool
+    required: bool
     check: Check
 
 
@@ -117,7 +118,10 @@ class _Compiler:
             repeated=field.is_repeated and not is_map,
             is_struct=is_struct,
             is_map=is_map,
-            check=check_of(field, limits, is_struct=is_struct, is_map=is_map),
+            required=limits.required,
+            check=_refuse_unknown
+            if treatment is Treatment.UNKNOWN
+            else check_of(field, limits, is_struct=is_struct, is_map=is_map),
         )
 
     def _treatment_of(self, number: int) -> Treatment:
@@ -149,6 +153,10 @@ class _Compiler:
             problem = "has no treatment"
         if problem:
             raise SchemaUntreated(f"The field {path} {problem}. Declare a fitting treatment in its options.")
+
+
+def _refuse_unknown(_value: Any) -> tuple[str, str]:
+    return "TREATMENT_UNKNOWN", "The schema treats it in a way that this collector does not know. Update the collector."
 
 
 def _enum_names(enum: Any) -> dict[int, str]:

@@ -35,18 +35,13 @@ def fold(text: str) -> str:
     return text if text.isascii() else text.translate(_FOLDED)
 
 
-def looks_numeric(folded: str) -> bool:
-    """Say whether a folded text may hold a number of eight digits, or the dots and colons of an address."""
-    return _NUMERIC.search(folded) is not None
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One way to recognise one entity.
 
     `group` is the part of the match that is personal; `accept` sees that part and has the last word;
     `priority` decides the entity's name where detections overlap, smaller first; every text with a match
-    contains one of `hints` in lower case, or, where there are none, passes `looks_numeric`.
+    contains one of `hints` in lower case, or, where there are none, something that fits `NUMERIC`.
     """
 
     entity: str
@@ -77,7 +72,9 @@ def _has_digit(text: str) -> bool:
     return any(c.isdigit() for c in text)
 
 
-_NUMERIC = re.compile(r"(?:[0-9][ ().-]{0,2}){8}|[0-9]\.[0-9]|:[0-9A-Fa-f]{0,4}:")
+NUMERIC = r"(?:[0-9][ ().-]{0,2}){8}|[0-9]\.[0-9]|:[0-9a-f]{0,4}:"
+"""What every lower-cased text with a number has: eight digits, or the dots and colons of an address."""
+
 _PLATE_REGION = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _PLATE_HINTS = tuple(f"{region}{letter}" for region in _PLATE_REGION for letter in "abcdefghjklmnpqrstuvwxyz")
 _HANDLE_CUE = (

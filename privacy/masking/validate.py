@@ -5,7 +5,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from privacy.masking.limits import Violation
-from privacy.masking.plan import FieldPlan, MessagePlan, Treatment
+from privacy.masking.plan import FieldPlan, MessagePlan
 
 
 def violations(message: Message, plan: MessagePlan) -> list[Violation]:
@@ -27,28 +27,18 @@ def violations(message: Message, plan: MessagePlan) -> list[Violation]:
 
 def _walk(message: Message, plan: MessagePlan, path: str, found: list[Violation]) -> None:
     fields = plan.fields
-    missing = dict(plan.required) if plan.required else None
+    missing = len(plan.required)
     for descriptor, value in message.ListFields():
-        number = descriptor.number
-        if missing:
-            missing.pop(number, None)
-        field = fields[number]
-        if field.treatment is Treatment.UNKNOWN:
-            found.append(
-                Violation(
-                    path + field.name,
-                    "TREATMENT_UNKNOWN",
-                    "The schema treats it in a way that this collector does not know. Update the collector.",
-                )
-            )
-            continue
+        field = fields[descriptor.number]
+        missing -= field.required
         broken = field.check(value)
         if broken is not None:
             found.append(Violation(path + field.name, *broken))
         elif field.child is not None:
             _walk_child(field, field.child, value, path, found)
     if missing:
-        found += [Violation(path + name, "REQUIRED", "It must be set.") for name in missing.values()]
+        unset = set(plan.required) - {descriptor.number for descriptor, _ in message.ListFields()}
+        found += [Violation(path + plan.required[number], "REQUIRED", "It must be set.") for number in sorted(unset)]
 
 
 def _walk_child(field: FieldPlan, child: MessagePlan, value: Any, path: str, found: list[Violation]) -> None:

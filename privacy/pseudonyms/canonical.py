@@ -48,12 +48,14 @@ def canonicalise(identifier_type: str, value: str) -> str:
 
 
 def is_placeholder(canonical: str) -> bool:
-    """Say whether a canonical value stands for "no value": a null, a word for unknown, or one repeated digit.
+    """Say whether a canonical value stands for "no value": a null, a word for unknown, zero, 1111 and its like.
 
     Such a value names nobody; a token made from it would merge strangers.
     """
     folded = canonical.lower()
-    return folded in _PLACEHOLDERS or (folded.lstrip("+").isdigit() and len(set(folded.lstrip("+"))) == 1)
+    digits = folded.lstrip("+")
+    repeated = digits.isdigit() and len(set(digits)) == 1 and (len(digits) > 3 or digits[0] == "0")
+    return folded in _PLACEHOLDERS or repeated
 
 
 def _canonical_phone(text: str) -> str:

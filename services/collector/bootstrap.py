@@ -1,5 +1,8 @@
 """Wires the collector and the lander: the only place that chooses adapters."""
 
+import gc
+import sys
+
 from prometheus_client import Gauge
 
 from privacy.masking import EventMasker, Masker
@@ -13,6 +16,8 @@ from services.collector.tables import DeltaLandedTable
 from services.grpc_server import RunningServer, ServerOptions, serve_until_signal, start_server
 from services.settings import Home
 from spark_jobs.lake import tables
+
+_SWITCH_S = 0.001
 
 JOURNAL_DEPTH = Gauge("mangrove_journal_depth", "Records that wait to be landed.")
 
@@ -73,7 +78,11 @@ async def start_collector(home: Home, address: str = "") -> tuple[RunningServer,
 
 async def serve_collector(home: Home, address: str = "") -> None:
     """Serve until SIGTERM or SIGINT, then drain and close the journal."""
+    # The journal's thread asks for the interpreter's lock after each statement; it must not wait long for it.
+    sys.setswitchinterval(_SWITCH_S)
     running, journal = await start_collector(home, address)
+    # What is there now stays for good: the garbage collector need not look at it with every batch.
+    gc.freeze()
     try:
         await serve_until_signal(running)
     finally:

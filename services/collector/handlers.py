@@ -1,5 +1,6 @@
 """What the collector does with a batch, told from top to bottom."""
 
+from collections import Counter as Counts
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +40,9 @@ class Verdict:
 
     outcome: Outcome
     violations: tuple[Violation, ...] = ()
+
+
+_ACCEPTED, _DUPLICATE = Verdict(Outcome.ACCEPTED), Verdict(Outcome.DUPLICATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ async def collect(
     if masked or refusals:
         receipt = await journal.append(source, masked, refusals)
         for index, is_new in zip(taken, receipt.is_new, strict=True):
-            verdicts[index] = Verdict(Outcome.ACCEPTED if is_new else Outcome.DUPLICATE)
+            verdicts[index] = _ACCEPTED if is_new else _DUPLICATE
     return _counted([verdict for verdict in verdicts if verdict is not None], source)
 
 
@@ -111,8 +115,6 @@ def _refuse(event: RawEvent, masker: EventMasker) -> Verdict | None:
 
 
 def _counted(verdicts: list[Verdict], source: str) -> list[Verdict]:
-    for outcome in Outcome:
-        count = sum(verdict.outcome is outcome for verdict in verdicts)
-        if count:
-            VERDICTS.labels(source, outcome.value).inc(count)
+    for outcome, count in Counts(verdict.outcome.value for verdict in verdicts).items():
+        VERDICTS.labels(source, outcome).inc(count)
     return verdicts

@@ -22,7 +22,7 @@ def batch_from_proto(request: collector_pb2.CollectRequest) -> list[RawEvent]:
 
 
 def _raw_event(event: event_pb2.Event) -> RawEvent:
-    purposes = tuple(_PURPOSES.get(number, "") for number in event.consent.purposes)
+    purposes = tuple([_PURPOSES.get(number, "") for number in event.consent.purposes])
     return RawEvent(event, event.WhichOneof("body"), purposes)
 
 

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import statistics
@@ -29,11 +30,11 @@ from mangrove.privacy.v1 import options_pb2
 from services.installation import api_key_of, install
 
 TEXTS = (
-    "你好，我的订单还没有到，请帮我看一下物流",
-    "我的电话是13800138000，请尽快联系我",
-    "I would like to return the shoes I bought last week",
-    "请问这个可以开发票吗",
-    "my email is someone@example.com, thanks",
+    "你好，我的订单{words}还没有到，请帮我看一下物流",
+    "我的电话是139{n}，请尽快联系我",
+    "I would like to return the {words} shoes I bought last week",
+    "请问{words}号商品可以开发票吗",
+    "my email is someone{n}@example.com, thanks",
 )
 
 
@@ -52,7 +53,8 @@ def batch(size: int) -> collector_pb2.CollectRequest:
             event.channel = event_pb2.CHANNEL_CHAT
             event.conversation_id = f"conversation-{index % 50}"
             event.message_sent.party = event_pb2.PARTY_CUSTOMER
-            event.message_sent.text = TEXTS[index // 5 % len(TEXTS)]
+            number = random.randrange(10**8)
+            event.message_sent.text = TEXTS[index // 5 % len(TEXTS)].format(n=f"{number:08}", words=number % 9973)
         else:
             event.page_viewed.url = f"https://shop.example.com/products/{index % 500}?utm_source=mail"
             event.page_viewed.title = "Running shoes"

@@ -77,7 +77,9 @@ def test_generated_dialogues_arrive_turn_for_turn(tmp_path: Path, spark: SparkSe
     lines = [
         {
             "dialogue_id": f"d-{n}",
-            "turns": [{"user": f"问题 {t}", "agent": "" if t % 3 else "好的", "satisfaction": t % 3} for t in range(n + 1)],
+            "turns": [
+                {"user": f"问题 {t}", "agent": "" if t % 3 else "好的", "satisfaction": t % 3} for t in range(n + 1)
+            ],
         }
         for n in range(20)
     ]

@@ -1,6 +1,7 @@
 """What is promised of pseudonyms and keys."""
 
 import base64
+import hmac
 import json
 from pathlib import Path
 
@@ -62,6 +63,13 @@ def test_a_token_tells_its_type_and_key_version_and_nothing_of_the_value(pseudon
     assert len(base64.b32decode(digest + "=" * (-len(digest) % 8))) == 32
 
 
+def test_a_token_is_the_hmac_of_the_canonical_form(key_file: Path, pseudonymiser: Pseudonymiser) -> None:
+    key = FileKeyProvider(key_file).current("phone")
+    digest = hmac.digest(key.value, b"+8613800138000", "sha256")
+    expected = f"phone.1.{base64.b32encode(digest).decode().rstrip('=')}"
+    assert pseudonymiser.token("phone", "138 0013 8000") == expected
+
+
 def test_types_cannot_be_matched_by_token(pseudonymiser: Pseudonymiser) -> None:
     device, cookie = pseudonymiser.token("device", "x1"), pseudonymiser.token("cookie", "x1")
     assert device and cookie
@@ -72,6 +80,11 @@ def test_types_cannot_be_matched_by_token(pseudonymiser: Pseudonymiser) -> None:
 def test_a_word_for_no_value_names_nobody(value: str, pseudonymiser: Pseudonymiser) -> None:
     assert is_placeholder(canonicalise("customer", value))
     assert pseudonymiser.token("customer", value) is None
+
+
+@pytest.mark.parametrize("kind", REFERENCE_TYPES)
+def test_a_reference_is_never_taken_for_no_value(kind: str, pseudonymiser: Pseudonymiser) -> None:
+    assert all(pseudonymiser.token(kind, value) for value in ("null", "0", "1111", "test"))
 
 
 def test_other_keys_give_other_tokens(tmp_path: Path, pseudonymiser: Pseudonymiser) -> None:
