@@ -126,7 +126,7 @@ class SqliteLedger(Ledger):
         """Store the answer durably, and wake who waits for it."""
         with self._changed, _unavailable():
             with self._transaction():
-                self._db.execute("UPDATE charge SET answer = ? WHERE number = ?", (answer, reservation.number))
+                self._db.execute(_COMMIT, (answer, reservation.number))
             self._let_go(reservation)
 
     def abandon(self, reservation: Reservation) -> None:

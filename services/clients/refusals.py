@@ -6,6 +6,8 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+TRANSPORT = "TRANSPORT"
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -21,7 +23,7 @@ class Refusal:
 def refusal_of(error: grpc.RpcError) -> Refusal:
     """Return what a server said about a failed call; a failure of the transport has the reason TRANSPORT."""
     status = rpc_status.from_call(error)
-    reason, violations, retry_after_s = "TRANSPORT", [], None
+    reason, violations, retry_after_s = TRANSPORT, [], None
     for detail in status.details if status is not None else ():
         info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
         if detail.Unpack(info):
@@ -30,4 +32,11 @@ def refusal_of(error: grpc.RpcError) -> Refusal:
             violations += [(v.field, v.reason, v.description) for v in bad.field_violations]
         elif detail.Unpack(retry):
             retry_after_s = retry.retry_delay.ToTimedelta().total_seconds()
-    return Refusal(error.code(), reason, error.details() or "", tuple(violations), retry_after_s)
+    sentence = _sentence(error.code()) if reason == TRANSPORT else error.details() or ""
+    return Refusal(error.code(), reason, sentence, tuple(violations), retry_after_s)
+
+
+def _sentence(code: grpc.StatusCode) -> str:
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return "The request is larger than the server reads at all. Send less at once."
+    return f"The server was not reached ({code.name}). See that it runs, that the address is right and that TLS fits."

@@ -1,4 +1,4 @@
-"""Everything that the collector and the lander write, searched for personal data planted in every field of every body."""
+"""Everything that collector and lander write, searched for personal data planted in every field of every body."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -89,9 +89,15 @@ def test_generated_dialogues_arrive_turn_for_turn(tmp_path: Path, spark: SparkSe
 
 @pytest.mark.parametrize(
     "line",
-    ["not json", "[]", "{}", '{"dialogue_id": 1, "turns": []}', '{"dialogue_id": "d", "turns": [{"user": 1, "agent": ""}]}',
-     '{"dialogue_id": "d", "turns": [{"user": "a", "agent": "", "satisfaction": 7}]}'],
-)  # fmt: skip
+    [
+        "not json",
+        "[]",
+        "{}",
+        '{"dialogue_id": 1, "turns": []}',
+        '{"dialogue_id": "d", "turns": [{"user": 1, "agent": ""}]}',
+        '{"dialogue_id": "d", "turns": [{"user": "a", "agent": "", "satisfaction": 7}]}',
+    ],
+)
 def test_a_line_that_is_no_dialogue_is_told_by_its_number(line: str, tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     file.write_text('{"dialogue_id": "d", "turns": []}\n' + line)
