@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
+from ml.registry import Registry
 from ml.score import score
 from ml.train import Training, train
 from privacy.errors import MangroveError
@@ -126,7 +127,8 @@ def _refine_and_learn(home: Home, truth_path: Path, stages: Stages) -> tuple[Pai
         with stages.stage("train"):
             training = train(home.lake_root, mlflow)
         with stages.stage("score") as stage:
-            stage.rows = score(lake, mlflow).rows
+            # Too few people may give no model that beats the baselines; then nothing scores, and the gate says why.
+            stage.rows = score(lake, mlflow).rows if Registry(mlflow).champion_version() is not None else 0
         with stages.stage("check identity") as stage:
             identity = _identity_scores(lake, home, truth_path)
             stage.rows = identity.events
@@ -161,6 +163,6 @@ def _ask(home: Home, stages: Stages) -> list[PrivateAnswer]:
 
 
 def _model_scores(training: Training) -> tuple[ModelScore, ...]:
-    scores = [ModelScore("model", training.metrics.auc, training.metrics.log_loss, champion=True)]
+    scores = [ModelScore("model", training.metrics.auc, training.metrics.log_loss, champion=training.promoted)]
     scores += [ModelScore(name, rival.auc, rival.log_loss) for name, rival in training.rivals.items()]
     return tuple(scores)

@@ -26,7 +26,8 @@ def demo(home: Path) -> str:
 
 
 def versions(home: Path) -> dict[str, int]:
-    return {t.name: DeltaTable(str(home / "lake" / t.path)).version() for t in tables.ALL}
+    paths = {table.name: str(home / "lake" / table.path) for table in tables.ALL}
+    return {name: DeltaTable(path).version() for name, path in paths.items() if DeltaTable.is_deltatable(path)}
 
 
 def spent(home: Path) -> list[tuple[object, ...]]:
