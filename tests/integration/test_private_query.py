@@ -17,7 +17,8 @@ import pytest
 
 from mangrove.query.v1 import query_pb2, query_pb2_grpc
 from privacy.ledger.sqlite import read_spending
-from services.clients.query import Answer, QueryClient, QueryRefused
+from services.clients.query import Answer, QueryClient
+from services.clients.questions import QueryRefused
 from services.clients.refusals import Refusal, refusal_of
 from tests.unit.private_query.homes import TestHome, make_home
 
