@@ -41,6 +41,7 @@ class LanderSettings(_Section):
     max_events: int = Field(50_000, ge=1)
     poll_s: float = Field(0.5, gt=0)
     compact_every: int = Field(20, ge=2)
+    emotion_days: int = Field(30, ge=1)
 
 
 class QuerySettings(_Section):

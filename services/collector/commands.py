@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import threading
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -41,7 +42,7 @@ def run(
     lander.run(stop)
 
 
-@lander_app.command(epilog="Example: mangrove lander compact --home .mangrove")
-def compact(home: HomeOption = DEFAULT_HOME) -> None:
-    """Join the small files of bronze and quarantine now."""
-    lander_at(Home(home)).compact()
+@lander_app.command(epilog="Example: mangrove lander maintain --home .mangrove")
+def maintain(home: HomeOption = DEFAULT_HOME) -> None:
+    """Let go of old emotions and join the small files of bronze and quarantine now; the lander does so by itself."""
+    lander_at(Home(home)).maintain(datetime.now(UTC).date())

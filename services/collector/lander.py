@@ -8,7 +8,7 @@ records again and leaves out what a table's own log says is there.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -69,7 +69,7 @@ class Lander:
         self._journal.forget(through)
         self._rounds += 1
         if self._rounds % self._settings.compact_every == 0:
-            self.compact()
+            self.maintain(datetime.now(UTC).date())
         return Landed(events, refusals)
 
     def drain(self, on_round: Callable[[Landed], None] = lambda _: None) -> Landed:
@@ -93,8 +93,9 @@ class Lander:
                 stop.wait(self._settings.poll_s)
         self.drain()
 
-    def compact(self) -> None:
-        """Join small files of both tables."""
+    def maintain(self, today: date) -> None:
+        """Let go of emotions that are older than they may be, and join small files of both tables."""
+        self._events.expire("emotion", today - timedelta(days=self._settings.emotion_days))
         self._events.compact()
         self._refusals.compact()
 

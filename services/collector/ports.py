@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, Protocol
 
 import pyarrow as pa
@@ -102,4 +103,8 @@ class LandedTable(Protocol):
 
     def compact(self) -> None:
         """Join small files."""
+        ...
+
+    def expire(self, column: str, before: date) -> None:
+        """Set a column to null in the rows received before a day; nothing to do makes no commit."""
         ...

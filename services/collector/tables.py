@@ -1,6 +1,9 @@
 """Tables that the lander appends to, as Delta tables written without a JVM."""
 
+from datetime import date
+
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
@@ -48,6 +51,18 @@ class DeltaLandedTable:
             write_deltalake(delta, rows, mode="append", commit_properties=landed)
         except CommitFailedError:
             raise LandedElsewhere from None
+
+    def expire(self, column: str, before: date) -> None:
+        """Set a column to null in the rows received before a day; nothing to do makes no commit."""
+        try:
+            delta = DeltaTable(self._uri)
+        except TableNotFoundError:
+            return
+        old = f"{column} IS NOT NULL AND received_date < '{before.isoformat()}'"
+        if delta.to_pyarrow_dataset().count_rows(
+            filter=(pc.field("received_date") < pa.scalar(before)) & pc.field(column).is_valid()
+        ):
+            delta.update(updates={column: "NULL"}, predicate=old)
 
     def compact(self) -> None:
         """Join small files and drop files that no reader of the last week can need."""

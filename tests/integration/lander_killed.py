@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,6 +43,9 @@ class KilledTable(LandedTable):
 
     def compact(self) -> None:
         self._table.compact()
+
+    def expire(self, column: str, before: date) -> None:
+        self._table.expire(column, before)
 
 
 class KilledJournal(Journal):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -143,15 +144,34 @@ def test_small_files_are_joined(tmp_path: Path) -> None:
     assert len(table.file_uris()) < 20
 
 
-def fill_journal(home: Home, *, events: int, refusals: int) -> list[str]:
+def test_emotions_are_let_go_after_their_time_and_nothing_else_is(tmp_path: Path) -> None:
+    home = new_home(tmp_path)
+    sad = event_pb2.MessageSent(party=1, text="hi", emotion=event_pb2.Emotion(sentiment=-1))
+    ids = fill_journal(home, events=3, refusals=0, message_sent=sad)
+    lander = lander_at(home)
+    lander.drain()
+    today = datetime.now(UTC).date()
+    table = f"{home.lake_root}/bronze/events"
+    lander.maintain(today)
+    assert DeltaTable(table).to_pyarrow_table()["emotion"].null_count == 0
+    lander.maintain(today + timedelta(days=31))
+    version = DeltaTable(table).version()
+    assert DeltaTable(table).to_pyarrow_table()["emotion"].null_count == 3
+    assert sorted(in_bronze(home)) == sorted(ids)
+    lander.maintain(today + timedelta(days=31))
+    assert DeltaTable(table).version() == version
+    fill_journal(home, events=2, refusals=0)
+    assert lander.drain().events == 2
+
+
+def fill_journal(home: Home, *, events: int, refusals: int, **fields: object) -> list[str]:
     """Put masked events into the journal as a collector does; return their pseudonyms."""
     import asyncio
-    from datetime import UTC, datetime
 
     from services.collector.bootstrap import event_masker, journal_at
 
     masker, journal = event_masker(key_provider(home)), journal_at(home)
-    masked = masker.mask_batch([an_event() for _ in range(events)], "web", datetime.now(UTC))
+    masked = masker.mask_batch([an_event(**fields) for _ in range(events)], "web", datetime.now(UTC))
     bad = an_event(channel=0)
     refused = [masker.refusal(bad, "web", datetime.now(UTC), masker.violations(bad)) for _ in range(refusals)]
     asyncio.run(journal.append("web", masked, refused))
