@@ -26,7 +26,9 @@ def demo(home: Path) -> str:
 
 
 def versions(home: Path) -> dict[str, int]:
-    paths = {table.name: str(home / "lake" / table.path) for table in tables.ALL}
+    # Events that are refused again are told again: quarantine is the one table that a second run adds to.
+    kept = [table for table in tables.ALL if table is not tables.QUARANTINE_EVENTS]
+    paths = {table.name: str(home / "lake" / table.path) for table in kept}
     return {name: DeltaTable(path).version() for name, path in paths.items() if DeltaTable.is_deltatable(path)}
 
 
@@ -72,5 +74,7 @@ def test_the_search_finds_what_it_should(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_report_needs_no_network_and_shows_no_pseudonym(home: Path) -> None:
     page = (home / "report.html").read_text()
-    assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
+    markup = re.sub(r"<script.*?</script>", "<script></script>", page, flags=re.DOTALL)
+    assert not re.findall(r"<script[^>]+src=", page)
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', markup)
     assert not re.findall(r"(?:phone|email|customer|person)\.(?:\d+\.)?[A-Z2-7a-f0-9]{16}", page)
