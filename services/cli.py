@@ -1,5 +1,6 @@
 """The command line: composition only. Every command lives beside what it runs."""
 
+import os
 import sys
 from typing import Annotated
 
@@ -56,6 +57,12 @@ def main() -> None:
         app()
     except MangroveError as error:
         typer.secho(f"{error.reason}: {error.sentence}", fg=typer.colors.RED, err=True)
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("MANGROVE_DEBUG"):
+            raise
+        sentence = f"Something failed ({type(error).__name__}). Check the paths given; MANGROVE_DEBUG=1 shows where."
+        typer.secho(f"UNEXPECTED: {sentence}", fg=typer.colors.RED, err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

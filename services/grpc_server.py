@@ -44,6 +44,12 @@ class RequestMalformed(MangroveError):
         super().__init__("The request cannot be read. Build it from the published schema.")
 
 
+class CannotListen(MangroveError):
+    """The address or the TLS files are of no use."""
+
+    reason = "CANNOT_LISTEN"
+
+
 class RequestTooLarge(MangroveError):
     """The request has more bytes than this server takes."""
 
@@ -193,10 +199,17 @@ async def start_server(
 
 
 def _bind(server: grpc.aio.Server, options: ServerOptions) -> int:
-    if options.tls_cert is None or options.tls_key is None:
-        return int(server.add_insecure_port(options.address))
-    pair = (options.tls_key.read_bytes(), options.tls_cert.read_bytes())
-    return int(server.add_secure_port(options.address, grpc.ssl_server_credentials([pair])))
+    try:
+        if options.tls_cert is None and options.tls_key is None:
+            return int(server.add_insecure_port(options.address))
+        if options.tls_cert is None or options.tls_key is None:
+            raise CannotListen("TLS needs both tls_cert and tls_key; one of them is missing. Set both or none.")
+        pair = (options.tls_key.read_bytes(), options.tls_cert.read_bytes())
+        return int(server.add_secure_port(options.address, grpc.ssl_server_credentials([pair])))
+    except OSError:
+        raise CannotListen("The TLS files cannot be read. See tls_cert and tls_key in mangrove.toml.") from None
+    except RuntimeError:
+        raise CannotListen("The server cannot listen there: the address is wrong or the port is in use.") from None
 
 
 async def serve_until_signal(running: RunningServer) -> None:

@@ -4,6 +4,7 @@ Running it again adds what is missing and changes nothing else.
 """
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,6 +15,7 @@ from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, m
 from services.access import Role, hash_api_key, new_api_key
 from services.settings import FILE_NAME, Home
 
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SECRETS = ("access", "truncation")
 """Secrets beside the pseudonym keys: for hashing API keys, and for the order of truncation."""
 
@@ -32,6 +34,15 @@ metrics_port = 0
 address = "127.0.0.1:{query_port}"
 metrics_port = 0
 """
+
+
+class NameInvalid(MangroveError):
+    """A caller's name cannot be used as one."""
+
+    reason = "NAME_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("Names of source and partner are 1 to 64 letters, digits, _ or -, and differ. Choose others.")
 
 
 class CredentialMissing(MangroveError):
@@ -61,8 +72,11 @@ def install(
         query_port: Where the query service will listen on loopback.
 
     Raises:
+        NameInvalid: if a name holds other characters than letters, digits, _ and -, or both are the same.
         KeysUnavailable: if there is a key file that cannot be used.
     """
+    if source == partner or not all(_NAME.fullmatch(name) for name in (source, partner)):
+        raise NameInvalid
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     configuration = folder / FILE_NAME

@@ -63,7 +63,7 @@ def _single_check(field: FieldDescriptor, limits: Any) -> Check:
         longest = limits.max_length or math.inf
         return lambda value: ("MAX_LENGTH", f"It holds more than {longest} bytes.") if len(value) > longest else None
     if field.enum_type is not None:
-        known = frozenset(v.number for v in field.enum_type.values)
+        known = frozenset(v.number for v in field.enum_type.values if v.number)
         return lambda value: (
             None if value in known else ("UNKNOWN_VALUE", "It is a value that the schema does not know.")
         )

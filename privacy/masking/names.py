@@ -14,16 +14,18 @@ _SURNAME = f"(?:{_COMPOUND}|[{_SURNAMES}])"
 _HAN = "\u4e00-\u9fff"
 _TITLE = "先生|女士|小姐|老师|师傅|经理|同学|太太|阿姨|总(?![是之共])"
 # What may follow a name inside a sentence: without it "我叫张伟想退货" would take 想 for part of the name.
-_FOLLOWING = "想要的是在有和买订来请我你这那电手联住身号呢啊呀吧哦哈之昨今已刚前下收需因急谢"
+_FOLLOWING = "想要的是在有和买订来请我你这那电手联住身号呢啊呀吧哦哈之昨今已刚前下收需因急谢没不怎什哪谁可了吗"
 _AFTER = f"(?=[^{_HAN}]|$|{_TITLE}|[{_FOLLOWING}])"
 _CHINESE = f"{_SURNAME}(?:(?={_TITLE})|[{_HAN}]{{1,2}}?{_AFTER}|[{_HAN}]{{1,2}})"
 _CHINESE_STRICT = f"{_SURNAME}(?:(?={_TITLE})|[{_HAN}]{{1,2}}?{_AFTER})"
 
 _ROLES = "名字|姓名|收件人|收货人|联系人|持卡人|乘客|车主|户主|用户名|客户|开户名|寄件人"
-_ZH_CUES = f"我(?:的名字|名字)?叫做?|(?:{_ROLES})(?:叫|是|为)?[: ]{{0,2}}|本人(?:叫|是)?|叫我|称呼我"
-_EN_WORD = "[A-Z][a-z'’]+(?:-[A-Z][a-z]+)?"
+_ZH_CUES = f"(?:我(?:的名字|名字)?叫做?|(?:{_ROLES})(?:叫|是|为)?|本人(?:叫|是)?|叫我|称呼我)[: ]{{0,2}}"
+_EN_WORD = "[A-ZÀ-Þ](?:['’][A-ZÀ-Þ])?[a-zà-ÿ]+(?:[A-ZÀ-Þ][a-zà-ÿ]+)?(?:-[A-ZÀ-Þ][a-zà-ÿ]+)?"
 _EN_NAME = f"{_EN_WORD}(?: (?:[A-Z]\\. ?)?{_EN_WORD}){{0,2}}"
-_EN_ANY = "[A-Za-z][A-Za-z'’-]+(?: [A-Z][A-Za-z'’-]+){0,2}"
+_EN_ANY = "[A-Za-zÀ-ÿ][A-Za-zÀ-ÿ'’-]+(?: [A-ZÀ-Þ][A-Za-zÀ-ÿ'’-]+){0,2}"
+# After a cue that leaves no doubt a name may be written in capitals.
+_EN_LOUD = f"(?:{_EN_WORD}|[A-ZÀ-Þ]{{2,}})(?: (?:[A-Z]\\. ?)?(?:{_EN_WORD}|[A-ZÀ-Þ]{{2,}})){{0,2}}"
 _NOT_A_NAME = frozenset(
     "a an the not on in at my your this that it still here so very just also going trying calling writing looking "
     "having getting sorry sure unable interested happy glad afraid wondering waiting using under wrong missing "
@@ -46,7 +48,7 @@ def _is_english_name(text: str) -> bool:
 
 
 def _is_chinese_name(text: str) -> bool:
-    return text[:2] not in _CHINESE_WORDS and _NOT_CHINESE_NAME.search(text[1:]) is None
+    return text not in _CHINESE_WORDS and _NOT_CHINESE_NAME.search(text[1:]) is None
 
 
 PATTERNS: tuple[tuple[re.Pattern[str], tuple[str, ...], Callable[[str], bool] | None], ...] = (
@@ -63,12 +65,12 @@ PATTERNS: tuple[tuple[re.Pattern[str], tuple[str, ...], Callable[[str], bool] | 
         _is_chinese_name,
     ),
     (
-        re.compile(f"(?i:my (?:full |first |last )?name is|my name's|call me|signed,?) ({_EN_ANY})"),
-        ("name is", "name's", "call me", "signed"),
+        re.compile(f"(?i:my (?:full |first |last )?name is|my name['’]s|call me|signed,?) ({_EN_ANY})"),
+        ("name is", "name's", "name’s", "call me", "signed"),
         _is_english_name,
     ),
     (
-        re.compile(f"(?i:name|customer|recipient|contact|passenger|cardholder) ?[:=] ?({_EN_NAME})"),
+        re.compile(f"(?i:name|customer|recipient|contact|passenger|cardholder) ?[:=] ?({_EN_LOUD})"),
         ("name:", "name :", "name=", "name =", "customer", "recipient", "contact", "passenger", "cardholder"),
         _is_english_name,
     ),
@@ -81,8 +83,8 @@ PATTERNS: tuple[tuple[re.Pattern[str], tuple[str, ...], Callable[[str], bool] | 
         _is_english_name,
     ),
     (
-        re.compile(f"(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Dr|Mister|Madam)\\.? ({_EN_NAME})"),
-        ("mr", "ms ", "ms. ", "miss ", "miss. ", "dr ", "dr. ", "mister", "madam"),
+        re.compile(f"(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Dr|Mister|Madam)\\.? ?({_EN_LOUD})"),
+        ("mr", "ms", "miss", "dr", "mister", "madam"),
         None,
     ),
 )

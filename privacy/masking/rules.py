@@ -72,9 +72,10 @@ def _has_digit(text: str) -> bool:
     return any(c.isdigit() for c in text)
 
 
-NUMERIC = r"(?:[0-9][ ().-]{0,2}){8}|[0-9]\.[0-9]|:[0-9a-f]{0,4}:"
+NUMERIC = r"(?:[0-9][ ().-]{0,3}){8}|[0-9]\.[0-9]|:[0-9a-f]{0,4}:"
 """What every lower-cased text with a number has: eight digits, or the dots and colons of an address."""
 
+_HEXTET = "[0-9A-Fa-f]{1,4}"
 _PLATE_REGION = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _PLATE_HINTS = tuple(f"{region}{letter}" for region in _PLATE_REGION for letter in "abcdefghjklmnpqrstuvwxyz")
 _HANDLE_CUE = (
@@ -100,6 +101,20 @@ RULES: tuple[Rule, ...] = (
         accept=is_card,
     ),
     Rule(
+        "CREDIT_CARD",
+        re.compile(r"(?<![0-9])(?:[0-9]{4}[ -]?){3}[0-9]{4}(?![0-9])"),
+        hints=(),
+        priority=2,
+        accept=is_card,
+    ),
+    Rule(
+        "CREDIT_CARD",
+        re.compile(r"(?<![0-9])[0-9]{13,19}(?![0-9])"),
+        hints=(),
+        priority=2,
+        accept=is_card,
+    ),
+    Rule(
         "EMAIL_ADDRESS",
         re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24}"),
         hints=("@",),
@@ -107,13 +122,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "PHONE_NUMBER",
-        re.compile(r"(?<![0-9])(?:(?:\+|00)?86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}(?![0-9])"),
+        re.compile(r"(?<![0-9])(?:(?:\+|00)?86[ -]?)?1[3-9][0-9](?:[ -]{0,3}[0-9]){8}(?![0-9])"),
         hints=(),
         priority=4,
     ),
     Rule(
         "PHONE_NUMBER",
-        re.compile(r"(?<![0-9])0[1-9][0-9]{1,2}[ -]?[2-9][0-9]{6,7}(?![0-9])"),
+        re.compile(r"(?<![0-9])\(?0[1-9][0-9]{1,2}\)?[ -]{0,2}[2-9][0-9]{2,3}[ -]?[0-9]{4}(?![0-9])"),
         hints=(),
         priority=4,
     ),
@@ -139,7 +154,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "IP_ADDRESS",
-        re.compile(r"(?<![A-Za-z0-9_:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![A-Za-z0-9_:])"),
+        re.compile(
+            rf"(?<![A-Za-z0-9_.])(?:{_HEXTET}(?::{_HEXTET}){{7}}|"
+            rf"(?:{_HEXTET}(?::{_HEXTET}){{0,6}})?::(?:{_HEXTET}(?::{_HEXTET}){{0,6}})?)(?![A-Za-z0-9_])(?!:[0-9A-Fa-f])"
+        ),
         hints=(),
         priority=5,
         accept=_is_ip,

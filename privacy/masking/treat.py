@@ -12,6 +12,8 @@ from privacy.masking.masker import Masker
 from privacy.masking.plan import FieldPlan, MessagePlan, Treatment
 from privacy.pseudonyms import Pseudonymiser
 
+_EXACT_BELOW = 2.0**53
+
 Step = Callable[["Run", dict[str, Any], Any, Any], None]
 """Puts one set field into the tree: (run, tree, value, the message it belongs to)."""
 
@@ -106,7 +108,7 @@ def _text(field: FieldPlan) -> Step:
     def mapped(run: Run, out: dict[str, Any], values: Any, _message: Any) -> None:
         entries: dict[str, Any] = {}
         for key in values:
-            run.later(entries, run.now(key), values[key])
+            run.later(entries, _free_key(entries, run.now(key)), values[key])
         out[name] = entries
 
     if field.is_struct:
@@ -119,8 +121,16 @@ def _text(field: FieldPlan) -> Step:
 def _struct(run: Run, struct: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for key, value in struct.fields.items():
-        _put_value(run, out, run.now(key), value)
+        _put_value(run, out, _free_key(out, run.now(key)), value)
     return out
+
+
+def _free_key(entries: dict[str, Any], key: str) -> str:
+    """Two keys may be masked to the same placeholder: the later ones are numbered, so that no entry is lost."""
+    free, number = key, 2
+    while free in entries:
+        free, number = f"{key}#{number}", number + 1
+    return free
 
 
 def _put_value(run: Run, container: Any, place: Any, value: Any) -> None:
@@ -143,8 +153,14 @@ def _put_value(run: Run, container: Any, place: Any, value: Any) -> None:
 
 
 def _number(run: Run, number: float) -> float | int | str:
-    """A phone number may come as a number: its decimal form is scanned like a text."""
-    plain = int(number) if math.isfinite(number) and abs(number) < 1e20 and number == int(number) else number
+    """A phone number may come as a number: its decimal form is scanned like a text.
+
+    From 2^53 on a double has lost its last digits, and with them the checksum that would tell an id or a card:
+    such numbers are withheld.
+    """
+    if abs(number) >= _EXACT_BELOW:
+        return "<NUMBER>"
+    plain = int(number) if math.isfinite(number) and number == int(number) else number
     text = str(plain)
     masked = run.now(text)
     return plain if masked == text else masked

@@ -13,6 +13,7 @@ _PERSONAL_NAME = re.compile(
     r"addr|address|id_?card|card|cardno|birth\w*|dob|ssn|passport|wx|wechat|qq|openid|token|access_?token|key|api_?key|"
     r"pass\w*|pwd|secret|code|otp|session\w*|sid|sig|signature|auth\w*|lat|lng|lon|ip|姓名|手机|电话|邮箱|地址)(?:$|[_.\-\]\d])"
 )
+_USER_INFO = re.compile(r"//[^/?#]*@")
 _KEPT = "/:@!$'()*+,;=~<>-._"
 
 
@@ -36,7 +37,7 @@ def mask_url(url: str, masker: Masker) -> str:
         parts = urlsplit(url.strip())
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
-        return mask(url)
+        return mask(_USER_INFO.sub("//", url))
     path = "/".join(_mask_encoded(segment, mask) for segment in parts.path.split("/"))
     return urlunsplit(
         (parts.scheme, mask(unquote(host)), path, _mask_query(parts.query, mask), _mask_fragment(parts.fragment, mask))
@@ -66,7 +67,7 @@ def _mask_encoded(piece: str, mask: Callable[[str], str]) -> str:
 def _mask_query(query: str, mask: Callable[[str], str]) -> str:
     if not query:
         return ""
-    pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=256)
+    pairs = parse_qsl(query.replace(";", "&"), keep_blank_values=True)
     if not pairs:
         return _mask_encoded(query, mask)
     return urlencode([_mask_pair(name, value, mask) for name, value in pairs], safe=_KEPT, quote_via=quote)
@@ -75,7 +76,11 @@ def _mask_query(query: str, mask: Callable[[str], str]) -> str:
 def _mask_pair(name: str, value: str, mask: Callable[[str], str]) -> tuple[str, str]:
     if value and _PERSONAL_NAME.search(name):
         return mask(name), "<PERSONAL>"
-    return mask(name), unquote(_mask_encoded(value, mask))
+    nested = _USER_INFO.sub("//", value) if "://" in value else value
+    if "?" in nested and "://" in nested:
+        address, _, query = nested.partition("?")
+        return mask(name), f"{unquote(_mask_encoded(address, mask))}?{_mask_query(query, mask)}"
+    return mask(name), unquote(_mask_encoded(nested, mask))
 
 
 def _mask_fragment(fragment: str, mask: Callable[[str], str]) -> str:

@@ -26,6 +26,7 @@ _PLACEHOLDERS = frozenset(
         "未知",
         "无",
         "匿名",
+        "暂无",
     }
 )
 
@@ -53,9 +54,9 @@ def is_placeholder(canonical: str) -> bool:
     Such a value names nobody; a token made from it would merge strangers.
     """
     folded = canonical.lower()
-    digits = folded.lstrip("+")
-    repeated = digits.isdigit() and len(set(digits)) == 1 and (len(digits) > 3 or digits[0] == "0")
-    return folded in _PLACEHOLDERS or repeated
+    core = "".join(c for c in folded.removeprefix("+86") if c.isalnum())
+    repeated = core.isdigit() and len(set(core)) == 1 and (len(core) > 3 or core[0] == "0")
+    return not core or repeated or folded.partition("@")[0] in _PLACEHOLDERS
 
 
 def _canonical_phone(text: str) -> str:

@@ -50,6 +50,8 @@ class Pseudonymiser:
     def token(self, identifier_type: str, value: str) -> str | None:
         """Return the token of a value, or None when what should name a person stands for "no value".
 
+        A reference is taken to the letter: two that differ in anything are two.
+
         Args:
             identifier_type: A name from `PERSON_TYPES` or `REFERENCE_TYPES`.
             value: The raw identifier, in any written form.
@@ -58,9 +60,11 @@ class Pseudonymiser:
         return make(identifier_type, value)
 
     def _make(self, identifier_type: str, value: str) -> str | None:
-        canonical = canonicalise(identifier_type, value)
-        if identifier_type in PERSON_TYPES and is_placeholder(canonical):
-            return None
+        canonical = value
+        if identifier_type in PERSON_TYPES:
+            canonical = canonicalise(identifier_type, value)
+            if is_placeholder(canonical):
+                return None
         key = self._keys[identifier_type]
         mac = key.mac.copy()
         mac.update(canonical.encode("utf-8", "surrogatepass"))

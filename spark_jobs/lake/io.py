@@ -12,6 +12,7 @@ from pyspark.sql.types import StructType
 
 from privacy.errors import MangroveError
 from spark_jobs.lake.schemas import Table
+from spark_jobs.lake.snapshot import is_there, version_of
 
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
@@ -68,7 +69,7 @@ class Lake:
 
     def exists(self, table: Table) -> bool:
         """Whether the table was made."""
-        return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
+        return is_there(self.root, table)
 
     def read(self, table: Table) -> DataFrame:
         """The table as it stands, in its declared columns; empty if it was not made yet."""
@@ -78,10 +79,7 @@ class Lake:
 
     def version(self, table: Table) -> int | None:
         """The table's Delta version, None if it was not made yet."""
-        if not self.exists(table):
-            return None
-        row = DeltaTable.forPath(self.spark, self.path(table)).history(1).select("version").first()
-        return None if row is None else int(row["version"])
+        return version_of(self.root, table) if self.exists(table) else None
 
     def sync(self, table: Table, rows: DataFrame) -> Changes:
         """Make the table's content equal to `rows`, by key.

@@ -40,8 +40,22 @@ def read_snapshot(root: str, table: Table, columns: Sequence[str] | None = None)
         TableMissing: if the table was not made yet.
     """
     try:
-        delta = DeltaTable(f"{root.replace('s3a://', 's3://').rstrip('/')}/{table.path}")
+        delta = DeltaTable(_uri(root, table))
     except TableNotFoundError:
         raise TableMissing(table) from None
     names = list(columns or table.schema.names)
     return Snapshot(delta.to_pyarrow_table(columns=names), delta.version())
+
+
+def is_there(root: str, table: Table) -> bool:
+    """Say whether a table was made; a look at the log, without starting a Spark job."""
+    return DeltaTable.is_deltatable(_uri(root, table))
+
+
+def version_of(root: str, table: Table) -> int:
+    """Return a table's newest Delta version; a look at the log, without starting a Spark job."""
+    return DeltaTable(_uri(root, table), without_files=True).version()
+
+
+def _uri(root: str, table: Table) -> str:
+    return f"{root.replace('s3a://', 's3://').rstrip('/')}/{table.path}"

@@ -175,3 +175,33 @@ def test_treatments_do_what_the_schema_says(masker: EventMasker) -> None:
     assert record["emotion"] == '{"sentiment":-0.5}'
     assert record["body"] == '{"party":"customer","text":"hi"}'
     assert [i["type"] for i in record["identifiers"]] == ["device"]
+
+
+def test_odd_numbers_and_long_queries_do_not_break_a_batch(masker: EventMasker) -> None:
+    odd = an_event(custom=event_pb2.Custom(name="x"))
+    odd.custom.properties.update({"a": 5e19, "b": -1e19, "c": 110105194912310038, "d": float("inf"), "e": 1.5, "f": 12})
+    url = "https://x.example/?b=%20x&" + "&".join(["a=1"] * 300)
+    masked = masker.mask_batch([odd, an_event(page_viewed=event_pb2.PageViewed(url=url))], "web", NOW)
+    stored = masked[0].to_bytes().decode()
+    assert "11010519491231" not in stored
+    assert '\\"e\\":1.5' in stored
+    assert '\\"f\\":12' in stored
+
+
+def test_no_entry_is_lost_when_keys_are_masked_alike(masker: EventMasker) -> None:
+    event = an_event(custom=event_pb2.Custom(name="x", labels={"13800138000": "a", "13900139000": "b"}))
+    event.custom.properties.update({"13800138000": "c", "13900139000": "d", "13700137000": "e"})
+    body = masker.mask_batch([event], "web", NOW)[0].record["body"]
+    assert all(f'"{letter}"' in body for letter in "abcde")
+    assert "13800138000" not in body
+
+
+def test_an_unspecified_purpose_is_refused(masker: EventMasker) -> None:
+    event = an_event(consent=event_pb2.Consent(purposes=[0, 2]))
+    assert ("consent.purposes", "UNKNOWN_VALUE") in [(v.field, v.reason) for v in masker.violations(event)]
+
+
+def test_event_ids_are_taken_to_the_letter(masker: EventMasker) -> None:
+    ids = ["a1", "ａ１", " a1 ", "a\u00ad1", "\u200bx", "\u200cx"]
+    masked = masker.mask_batch([an_event(event_id=i) for i in ids], "web", NOW)
+    assert len({event.event_id for event in masked}) == len(ids)

@@ -22,6 +22,9 @@ MASKER = Masker.default()
         ("/s?ref=%2531%2533800138000", "/s?ref=<PHONE_NUMBER>"),
         ("/s#/reset?token=abc", "/s#/reset?token=<PERSONAL>"),
         ("/s#access_token=abc", "/s#access_token=<PERSONAL>"),
+        ("/s?a=1;name=zhang;b=2", "/s?a=1&name=<PERSONAL>&b=2"),
+        ("https://zhang:secret@[::1/?q=1", "https://[<IP_ADDRESS>/?q=1"),
+        ("/s?to=https%3A%2F%2Fy.example%2F%3Ftoken%3Dsecret", "/s?to=https://y.example/%3Ftoken=<PERSONAL>"),
     ],
 )
 def test_urls_keep_their_path_and_lose_what_is_personal(url: str, expected: str) -> None:

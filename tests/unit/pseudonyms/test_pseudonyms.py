@@ -76,10 +76,19 @@ def test_types_cannot_be_matched_by_token(pseudonymiser: Pseudonymiser) -> None:
     assert device.split(".")[2] != cookie.split(".")[2]
 
 
-@pytest.mark.parametrize("value", ["", "null", "NULL", "unknown", "0000000", "匿名", "n/a"])
+@pytest.mark.parametrize(
+    "value", ["", "null", "NULL", "unknown", "0000000", "匿名", "n/a", "00000000-0000-0000-0000-000000000000"]
+)
 def test_a_word_for_no_value_names_nobody(value: str, pseudonymiser: Pseudonymiser) -> None:
     assert is_placeholder(canonicalise("customer", value))
     assert pseudonymiser.token("customer", value) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("phone", "00000000000"), ("phone", "11111111111"), ("email", "null@null"), ("email", "@")]
+)
+def test_a_made_up_value_names_nobody(kind: str, value: str, pseudonymiser: Pseudonymiser) -> None:
+    assert pseudonymiser.token(kind, value) is None
 
 
 @pytest.mark.parametrize("kind", REFERENCE_TYPES)

@@ -6,7 +6,8 @@ import pytest
 
 from services.access import Authenticator, Unauthenticated
 from services.cli import app
-from services.installation import CredentialMissing, api_key_of, install
+from services.grpc_server import CannotListen, ServerOptions, start_server
+from services.installation import CredentialMissing, NameInvalid, api_key_of, install
 from services.settings import Home, SettingsInvalid
 
 
@@ -16,6 +17,22 @@ def test_init_again_changes_nothing(tmp_path: Path) -> None:
     assert first.new_callers == ("web", "team")
     assert install(tmp_path, source="web", partner="team").new_callers == ()
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize(("source", "partner"), [("a", "a"), ("../evil", "b"), ('a"b', "b"), ("", "b")])
+def test_a_name_that_cannot_be_one_is_refused_before_anything_is_written(
+    source: str, partner: str, tmp_path: Path
+) -> None:
+    with pytest.raises(NameInvalid):
+        install(tmp_path / "home", source=source, partner=partner)
+    assert not (tmp_path / "home").exists()
+
+
+async def test_half_of_tls_is_refused_and_not_served_in_plain_text(tmp_path: Path) -> None:
+    home = install(tmp_path, source="web", partner="team").home
+    authenticator = Authenticator(home.path("access.toml"), b"x" * 32, "source")
+    with pytest.raises(CannotListen):
+        await start_server(ServerOptions("127.0.0.1:0", tls_cert=tmp_path / "c.pem"), authenticator, lambda _: None, [])
 
 
 def test_secrets_are_for_their_owner_only(tmp_path: Path) -> None:
