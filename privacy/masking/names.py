@@ -31,7 +31,7 @@ _NOT_A_NAME = frozenset(
     "having getting sorry sure unable interested happy glad afraid wondering waiting using under wrong missing "
     "misspelled different correct spelled already only from with and but no yes ok okay new".split()
 )
-_NOT_CHINESE_NAME = re.compile("什么|怎么|哪|谁|客服|人工|多少|时候|可以|不|没|了|吗|过")
+_NOT_CHINESE_NAME = re.compile("什么|怎么|哪|谁|客服|人工|多少|时候|可以|不|没|了|吗|过|款|让|色")
 # Everyday words that begin with a character that is also a surname.
 _CHINESE_WORDS = frozenset(
     "谢谢 安排 申请 应该 方便 时间 白天 高级 成功 任何 马上 和你 和您 连接 毕竟 关于 于是 温馨 "
