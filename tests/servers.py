@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,16 +10,11 @@ from pathlib import Path
 
 import grpc
 
+from services.demo.servers import free_port
 from services.installation import install
 from services.settings import Home
 
 READY_S = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def new_home(folder: Path, extra: str = "") -> Home:

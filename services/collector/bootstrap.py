@@ -6,7 +6,7 @@ import sys
 from prometheus_client import Gauge
 
 from privacy.masking import EventMasker, Masker
-from privacy.pseudonyms import EnvKeyProvider, FileKeyProvider, KeyProvider, Pseudonymiser
+from privacy.pseudonyms import KeyProvider, Pseudonymiser
 from services.access import Authenticator
 from services.collector import wire
 from services.collector.journal import SqliteJournal
@@ -14,20 +14,13 @@ from services.collector.lander import Lander
 from services.collector.servicer import SERVICE, CollectorServicer
 from services.collector.tables import DeltaLandedTable
 from services.grpc_server import RunningServer, ServerOptions, serve_until_signal, start_server
+from services.keys import key_provider
 from services.settings import Home
 from spark_jobs.lake import tables
 
 _SWITCH_S = 0.001
 
 JOURNAL_DEPTH = Gauge("mangrove_journal_depth", "Records that wait to be landed.")
-
-
-def key_provider(home: Home) -> KeyProvider:
-    """Return where the keys come from: the file that the configuration names, or `env:VARIABLE`."""
-    configured = home.settings.keys
-    if configured.startswith("env:"):
-        return EnvKeyProvider(configured.removeprefix("env:"))
-    return FileKeyProvider(home.path(configured))
 
 
 def event_masker(keys: KeyProvider) -> EventMasker:

@@ -11,7 +11,7 @@ from ml.registry import Registry
 from ml.score import score
 from ml.train import Training, train
 from privacy.errors import MangroveError
-from privacy.pseudonyms import FileKeyProvider, Pseudonymiser
+from privacy.pseudonyms import Pseudonymiser
 from services.clients.collector import Tally
 from services.clients.query import QueryClient
 from services.collector.bootstrap import journal_at
@@ -23,6 +23,7 @@ from services.demo.servers import free_port, running
 from services.demo.stages import Stages
 from services.demo.summary import print_summary
 from services.installation import api_key_of, install
+from services.keys import key_provider
 from services.settings import Home
 from services.simulator.commands import send_world
 from services.simulator.truth import write_truth
@@ -146,7 +147,7 @@ def _run_jobs(lake: Lake, stages: Stages) -> None:
 
 def _identity_scores(lake: Lake, home: Home, truth_path: Path) -> PairwiseScores:
     events = lake.read(tables.SILVER_EVENTS).transform(with_person(lake.read(tables.IDENTITY_PEOPLE)))
-    token = Pseudonymiser(FileKeyProvider(home.path(home.settings.keys))).token
+    token = Pseudonymiser(key_provider(home)).token
     people = orjson.loads(truth_path.read_bytes())["people"]
     return pairwise_scores(
         events.select("event_id", "person_id").toPandas(), people, lambda raw: token("event", raw) or ""

@@ -7,6 +7,7 @@ from privacy.ledger.port import Ledger
 from privacy.ledger.sqlite import SqliteLedger
 from services.access import Authenticator
 from services.grpc_server import RunningServer, ServerOptions, serve_until_signal, start_server
+from services.keys import key_provider
 from services.private_query.catalogue import load_catalogue
 from services.private_query.engine import DeltaEngine
 from services.private_query.ports import Ports
@@ -71,9 +72,7 @@ def from_home(home: Home, address: str = "") -> QueryService:
         KeysUnavailable: if the key file is missing or may be read by others.
         CatalogueInvalid, LedgerUnavailable: as in `build`.
     """
-    from privacy.pseudonyms import FileKeyProvider
-
-    keys = FileKeyProvider(home.path(home.settings.keys))
+    keys = key_provider(home)
     access, truncation = keys.secret("access"), keys.secret("truncation")
     return build(home, access_secret=access, truncation_secret=truncation, address=address)
 

@@ -13,7 +13,6 @@ import json
 import os
 import random
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ import grpc
 from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
 from mangrove.event.v1 import event_pb2
 from mangrove.privacy.v1 import options_pb2
+from services.demo.servers import free_port
 from services.installation import api_key_of, install
 
 TEXTS = (
@@ -87,13 +87,6 @@ def rss_mb(pid: int) -> float:
     """Return the resident memory of a process in MiB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) / 1024
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def answering(address: str) -> None:

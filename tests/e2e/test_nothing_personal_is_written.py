@@ -11,8 +11,9 @@ import pytest
 from mangrove.collector.v1 import collector_pb2
 from mangrove.event.v1 import event_pb2
 from privacy.masking import EventMasker
-from services.collector.bootstrap import event_masker, key_provider, lander_at
+from services.collector.bootstrap import event_masker, lander_at
 from services.installation import api_key_of
+from services.keys import key_provider
 from services.settings import Home
 from tests.servers import collecting, new_home
 from tests.unit.masking.test_event import BODIES, NEEDLES, clear_broken, full_event

@@ -15,14 +15,16 @@ from mangrove.event.v1 import event_pb2
 from services.access import Authenticator
 from services.clients.collector import CollectorClient, CollectorRefused
 from services.clients.refusals import Refusal, refusal_of
-from services.collector.bootstrap import event_masker, key_provider, lander_at
+from services.collector.bootstrap import event_masker, lander_at
 from services.collector.journal import SqliteJournal
 from services.collector.servicer import SERVICE, CollectorServicer
+from services.demo.servers import free_port
 from services.grpc_server import ServerOptions, start_server
 from services.installation import api_key_of
+from services.keys import key_provider
 from services.settings import Home
 from tests.generated import ALLOWED, an_event, identifier
-from tests.servers import collecting, free_port, new_home, stop
+from tests.servers import collecting, new_home, stop
 
 COLLECT = "/mangrove.collector.v1.CollectorService/Collect"
 

@@ -16,8 +16,9 @@ from deltalake import DeltaTable
 from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
 from mangrove.event.v1 import event_pb2
 from privacy.pseudonyms import Pseudonymiser
-from services.collector.bootstrap import key_provider, lander_at
+from services.collector.bootstrap import lander_at
 from services.installation import api_key_of
+from services.keys import key_provider
 from services.settings import Home
 from tests.generated import an_event
 from tests.servers import new_home, start, stop, wait_ready

@@ -11,7 +11,8 @@ from pyspark.sql import SparkSession
 
 from privacy.pseudonyms import Pseudonymiser
 from services.adapters.transcripts import TranscriptMalformed, read_transcripts
-from services.collector.bootstrap import key_provider, lander_at
+from services.collector.bootstrap import lander_at
+from services.keys import key_provider
 from services.settings import Home
 from spark_jobs.lake import tables
 from spark_jobs.lake.io import Lake
