@@ -14,6 +14,7 @@ from services.collector.commands import lander_app
 from services.demo.commands import demo
 from services.lake_commands import app as lake_app
 from services.lake_commands import ml_app
+from services.masking_commands import app as masking_app
 from services.options import DEFAULT_HOME, HomeOption
 from services.private_query.commands import app as query_app
 from services.private_query.commands import budget_app
@@ -29,6 +30,7 @@ app.add_typer(lander_app, name="lander")
 app.add_typer(import_app, name="import")
 app.add_typer(lake_app, name="lake")
 app.add_typer(ml_app, name="ml")
+app.add_typer(masking_app, name="masking")
 app.add_typer(query_app, name="query")
 app.add_typer(budget_app, name="budget")
 app.command(epilog="Example: mangrove simulate --home .mangrove --people 500 --seed 7")(simulate)

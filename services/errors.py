@@ -31,7 +31,6 @@ CATALOGUE: dict[str, Entry] = {
     "BATCH_EMPTY": Entry(grpc.StatusCode.INVALID_ARGUMENT),
     "BATCH_TOO_LARGE": Entry(grpc.StatusCode.INVALID_ARGUMENT),
     "REQUEST_MALFORMED": Entry(grpc.StatusCode.INVALID_ARGUMENT),
-    "MASKING_FAILED": Entry(grpc.StatusCode.INTERNAL),
     "JOURNAL_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
     "OVERLOADED": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(milliseconds=200)),
     "DRAINING": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),

@@ -11,10 +11,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from privacy.errors import MangroveError
-from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, make_key_file
+from privacy.pseudonyms import MASKED_TYPES, PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, make_key_file
 from services.access import Role, hash_api_key, new_api_key
 from services.settings import FILE_NAME, Home
 
+POLICY_FILE = "masking.toml"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SECRETS = ("access", "truncation")
 """Secrets beside the pseudonym keys: for hashing API keys, and for the order of truncation."""
@@ -25,6 +26,7 @@ lake = "lake"
 keys = "keys.json"
 access = "access.toml"
 mlflow = "mlflow"
+masking = "masking.toml"
 
 [collector]
 address = "127.0.0.1:{collector_port}"
@@ -87,8 +89,11 @@ def install(
         default = (files("services.private_query") / "catalogue.toml").read_text()
         catalogue.write_text(default.replace('partners = ["partner"]', f'partners = ["{partner}"]'))
     home = Home(folder)
+    policy = home.path(home.settings.masking)
+    if home.settings.masking == POLICY_FILE and not policy.exists():
+        policy.write_text((files("services.collector") / "masking.toml").read_text())
     keys = home.path(home.settings.keys)
-    make_key_file(keys, (*PERSON_TYPES, *REFERENCE_TYPES, *SECRETS))
+    make_key_file(keys, (*PERSON_TYPES, *REFERENCE_TYPES, *MASKED_TYPES, *SECRETS))
     secret = FileKeyProvider(keys).secret("access")
     wanted: tuple[tuple[str, Role], ...] = ((source, "source"), (partner, "partner"))
     made = [name for name, role in wanted if _add_caller(home, name, role, secret)]

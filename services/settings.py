@@ -58,12 +58,16 @@ class QuerySettings(_Section):
 
 
 class Settings(_Section):
-    """Everything an installation decides. Paths are relative to the home folder."""
+    """Everything an installation decides. Paths are relative to the home folder.
+
+    `masking` is the masking policy; empty for the one that is built in.
+    """
 
     lake: str = "lake"
     keys: str = "keys.json"
     access: str = "access.toml"
     mlflow: str = "mlflow"
+    masking: str = ""
     collector: CollectorSettings = CollectorSettings()
     lander: LanderSettings = LanderSettings()
     query: QuerySettings = QuerySettings()

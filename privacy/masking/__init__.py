@@ -3,22 +3,28 @@
 Only this package can build a `MaskedEvent`, and everything that stores takes nothing else.
 """
 
-from privacy.masking.detector import MaskingFailed
-from privacy.masking.event import EventMasker, MaskedEvent, Refusal
+from privacy.masking.event import EventMasker, MaskedEvent, MaskedSlice
+from privacy.masking.failures import MaskingFailed
 from privacy.masking.limits import Violation
 from privacy.masking.masker import MaskedText, Masker, Span
 from privacy.masking.plan import MessagePlan, SchemaUntreated, compile_plan
+from privacy.masking.policy import Policy, PolicyInvalid
+from privacy.masking.refusals import Refusal, Unmaskable
 
 __all__ = [
     "EventMasker",
     "MaskedEvent",
+    "MaskedSlice",
     "MaskedText",
     "Masker",
     "MaskingFailed",
     "MessagePlan",
+    "Policy",
+    "PolicyInvalid",
     "Refusal",
     "SchemaUntreated",
     "Span",
+    "Unmaskable",
     "Violation",
     "compile_plan",
 ]

@@ -1,138 +1,137 @@
-"""Runs the rules as recognizers inside Presidio; the only module that knows Presidio.
+"""Finds personal data in a batch of texts: fold, one automaton over all, the rules that may match, one verdict.
 
-Presidio's analyzer skips a recognizer that is not there and its own pattern recognizer swallows
-time-outs; here the engine is checked when it is built, and whatever a recognizer raises refuses the text.
+Whatever goes wrong in here refuses the texts: nothing is skipped.
 """
 
-import logging
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import cache
 
-from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry, RecognizerResult
-from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
-from presidio_analyzer.nlp_engine import NoOpNlpEngine
+from privacy.masking import names
+from privacy.masking.conflicts import Detection, settled
+from privacy.masking.failures import MaskingFailed
+from privacy.masking.guard import Guard
+from privacy.masking.normalise.escapes import unescape
+from privacy.masking.normalise.fold import fold_batch, text_of
+from privacy.masking.normalise.islands import islands
+from privacy.masking.normalise.reading import Reading
+from privacy.masking.normalise.signs import SIGNS, Sign
+from privacy.masking.normalise.spoken import spell_out
+from privacy.masking.ports import OtherDetector
+from privacy.masking.rules import STRUCTURED, Rule, TextView
+from privacy.masking.views import LONG, FoldedText, Hits, View
 
-from privacy.errors import MangroveError
-from privacy.masking.rules import NUMERIC, RULES, Rule, fold
-
-# The engine runs every text under one label: the rules know both languages by themselves.
-_LANGUAGE = "en"
-logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
-
-
-class MaskingFailed(MangroveError):
-    """A detector could not do its work; nothing that it should have seen may pass."""
-
-    reason = "MASKING_FAILED"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "A detector of personal data failed, so nothing was taken. Ask the operator to look at the log."
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """Personal data found at [start, end) in code points; `priority` names overlaps, smaller first."""
-
-    start: int
-    end: int
-    entity: str
-    priority: int
-
-
-class RuleRecognizer(EntityRecognizer):  # type: ignore[misc]
-    """The rules of one entity as a Presidio recognizer; it can be added to any Presidio registry."""
-
-    def __init__(self, entity: str, rules: Sequence[Rule]) -> None:
-        self._rules = rules
-        super().__init__(supported_entities=[entity], supported_language=_LANGUAGE, name=f"mangrove_{entity.lower()}")
-
-    def load(self) -> None:
-        """Nothing to load: the pattern is compiled."""
-
-    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[RecognizerResult]:
-        """Return what the rules find in folded text."""
-        return [
-            RecognizerResult(rule.entity, match.start(rule.group), match.end(rule.group), 1.0 - rule.priority / 100)
-            for rule in self._rules
-            for match in rule.pattern.finditer(text)
-            if rule.accept is None or rule.accept(match.group(rule.group))
-        ]
-
-
-class _RulesKnowTheirContext(ContextAwareEnhancer):  # type: ignore[misc]
-    """Leaves scores alone: the rules look at the words around by themselves."""
-
-    def enhance_using_context(self, text: str, raw_results: Any, *_: Any, **__: Any) -> Any:
-        return raw_results
-
-
-def _any_of(literals: Iterable[str]) -> re.Pattern[str]:
-    """Compile the quick look: any literal, or what looks like a number.
-
-    Literals are branched by their first character: twenty times as fast as a flat list.
-    """
-    by_first: dict[str, set[str]] = defaultdict(set)
-    for literal in literals:
-        by_first[literal[0]].add(re.escape(literal[1:]))
-    branches = [f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in by_first.items()]
-    return re.compile("|".join([NUMERIC, *branches]))
+_DEEPEST_ISLAND = 3
+# In what decodes by chance only what is sure counts.
+_ISLAND_STRENGTH = 6
 
 
 class Detector:
     """Finds personal data in texts.
 
     Args:
-        extra: More Presidio recognizers for language "en". With any, every text is scanned in full.
-
-    Raises:
-        MaskingFailed: if a recognizer that should be there is not.
+        rules: What to look for; all rules by default.
+        others: Detectors beside the rules; every text is shown to them.
+        timeout_s: How long one of the others may take for one text, seconds.
     """
 
-    def __init__(self, extra: Sequence[EntityRecognizer] = ()) -> None:
-        registry = RecognizerRegistry(recognizers=[], supported_languages=[_LANGUAGE])
-        entities = dict.fromkeys(rule.entity for rule in RULES)
-        for entity in entities:
-            registry.add_recognizer(RuleRecognizer(entity, [rule for rule in RULES if rule.entity == entity]))
-        for recognizer in extra:
-            registry.add_recognizer(recognizer)
-        nlp = NoOpNlpEngine(models=[{"lang_code": _LANGUAGE, "model_name": "none"}])
-        nlp.load()
-        self._engine = AnalyzerEngine(
-            registry=registry,
-            nlp_engine=nlp,
-            supported_languages=[_LANGUAGE],
-            context_aware_enhancer=_RulesKnowTheirContext(0, 0, 0, 0),
-        )
-        if len(registry.get_recognizers(language=_LANGUAGE, all_fields=True)) != len(entities) + len(extra):
-            raise MaskingFailed
-        self._scan_all = bool(extra)
-        self._hints = _any_of([hint for rule in RULES for hint in rule.hints])
-        self._priority = {rule.entity: rule.priority for rule in RULES}
+    def __init__(
+        self, rules: Sequence[Rule] = (), others: Sequence[OtherDetector] = (), timeout_s: float = 2.0
+    ) -> None:
+        self._views = _views_of(tuple(rules))
+        self._guard = Guard(others, timeout_s)
 
-    def detect(self, text: str) -> list[Detection]:
-        """Return what is found, in no order, overlaps included.
+    def detect(self, texts: Sequence[str]) -> list[tuple[Detection, ...]]:
+        """Return what is found in each text: sorted, disjoint, in code points of the text.
 
         Raises:
-            MaskingFailed: if any recognizer raises.
+            MaskingFailed: if any detector fails on any of the texts.
         """
-        folded = fold(text)
-        if not self._suspects(folded):
-            return []
         try:
-            results = self._engine.analyze(text=folded, language=_LANGUAGE)
-        except Exception as error:  # noqa: BLE001 - whatever a recognizer raises refuses the text
-            logging.getLogger(__name__).error("a recognizer failed: %s", type(error).__name__)
-            raise MaskingFailed from None
-        return [Detection(r.start, r.end, r.entity_type, self._priority.get(r.entity_type, 9)) for r in results]
+            found = self._detect(texts, 0)
+        except (RecursionError, MemoryError):
+            raise MaskingFailed("rules", "error") from None
+        if self._guard.is_empty:
+            return found
+        return [settled((*ours, *self._guard.find(text)), text) for text, ours in zip(texts, found, strict=True)]
 
-    def may_hold(self, text: str) -> bool:
-        """Say whether a text needs a closer look; False is certain, and holds for every part of the text too."""
-        return self._suspects(fold(text))
+    def _detect(self, texts: Sequence[str], depth: int) -> list[tuple[Detection, ...]]:
+        found: list[tuple[Detection, ...]] = [()] * len(texts)
+        together = [index for index, text in enumerate(texts) if len(text) <= LONG]
+        if together:
+            batch = fold_batch([texts[index] for index in together])
+            in_text, in_digits = (
+                view.hits_in(codes, batch.bounds)
+                for view, codes in zip(self._views, (batch.text, batch.digits), strict=True)
+            )
+            for place in in_text.keys() | in_digits.keys():
+                index = together[place]
+                hits = in_text.get(place, {}), in_digits.get(place, {})
+                found[index] = self._look_closer(texts[index], FoldedText.of(batch, place), hits, depth)
+        for index, text in enumerate(texts):
+            if len(text) > LONG:
+                folded = FoldedText.alone(text)
+                found[index] = self._look_closer(text, folded, self._hits_of(folded), depth)
+        return found
 
-    def _suspects(self, folded: str) -> bool:
-        return self._scan_all or self._hints.search(folded.lower()) is not None
+    def _hits_of(self, folded: FoldedText) -> tuple[Hits, Hits]:
+        in_text, in_digits = self._views
+        return in_text.hits_of(folded.text), in_digits.hits_of(folded.digits)
+
+    def _look_closer(self, text: str, folded: FoldedText, hits: tuple[Hits, Hits], depth: int) -> tuple[Detection, ...]:
+        found = [
+            Detection(*folded.span(start, end), rule.entity, rule.strength)
+            for start, end, rule in self._matches(folded, hits)
+        ]
+        signs = self._views[0].signs
+        shown = {signs[trigger] for trigger in hits[0] if trigger in signs}
+        if shown - {Sign.ISLAND}:
+            found += self._disguised(text)
+        if Sign.ISLAND in shown and depth < _DEEPEST_ISLAND:
+            found += self._on_islands(text, depth)
+        return settled(found, text) if found else ()
+
+    def _matches(self, folded: FoldedText, hits: tuple[Hits, Hits]) -> Iterator[tuple[int, int, Rule]]:
+        for view, text, where in zip(self._views, (folded.text, folded.digits), hits, strict=True):
+            yield from view.matches(text, where)
+
+    def _disguised(self, text: str) -> Iterator[Detection]:
+        """Give what is found when escapes are read and spelled digits are taken for digits."""
+        as_written = Reading.of(text)
+        unescaped = unescape(as_written)
+        plain, folded = _folded(unescaped)
+        if unescaped is not as_written:
+            yield from self._read(plain, folded)
+        spelled = spell_out(plain)
+        if spelled is not plain:
+            yield from self._read(*_folded(spelled))
+
+    def _read(self, reading: Reading, folded: FoldedText) -> Iterator[Detection]:
+        for start, end, rule in self._matches(folded, self._hits_of(folded)):
+            yield Detection(*reading.span(start, end), rule.entity, rule.strength)
+
+    def _on_islands(self, text: str, depth: int) -> list[Detection]:
+        written = list(islands(text))
+        inside = self._detect([plain for _, _, plain in written], depth + 1) if written else []
+        return [
+            Detection(start, end, strongest.entity, strongest.strength)
+            for (start, end, _), found in zip(written, inside, strict=True)
+            if found and (strongest := min(found, key=lambda d: d.strength)).strength <= _ISLAND_STRENGTH
+        ]
+
+
+@cache
+def _views_of(rules: tuple[Rule, ...]) -> tuple[View, View]:
+    """Compile the rules once a process: those of the TEXT view, those of the DIGITS view."""
+    rules = rules or (*STRUCTURED, *names.RULES)
+    return (
+        View([rule for rule in rules if rule.view is TextView.TEXT], SIGNS),
+        View([rule for rule in rules if rule.view is TextView.DIGITS], {}),
+    )
+
+
+def _folded(reading: Reading) -> tuple[Reading, FoldedText]:
+    """Fold a reading: it comes back in the TEXT view, and with both views, whose places are those of the reading."""
+    batch = fold_batch([reading.text])
+    folded = FoldedText(text_of(batch.text[:-1]), text_of(batch.digits[:-1]), None)
+    kept = slice(None) if batch.origin is None else batch.origin[:-1]
+    return Reading(folded.text, reading.starts[kept], reading.ends[kept]), folded

@@ -1,13 +1,20 @@
-"""Masks texts: detections become typed placeholders."""
+"""Masks texts: what is detected is replaced, tokenised, cut or dropped as the policy says."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
-from privacy.masking.detector import Detection, Detector
+from privacy.masking.actions import Action, own_marks, stand_in
+from privacy.masking.conflicts import Detection
+from privacy.masking.detector import Detector
+from privacy.masking.failures import MaskingFailed
+from privacy.masking.memory import Memory
+from privacy.masking.policy import FieldPolicy, Policy, PolicyInvalid
+from privacy.pseudonyms import Pseudonymiser
 
-# Titles, screen names and "hello" come again and again; the cache lives in memory only.
-_CACHED_TEXTS, _CACHED_LENGTH = 16_384, 48
+# Titles, screen names and "hello" come again and again; they are kept in memory only.
+_REMEMBERED_TEXTS, _REMEMBERED_LENGTH = 8_192, 64
+_PATIENCE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,75 +30,171 @@ class Span:
 class MaskedText:
     """A text whose detected personal data is replaced by placeholders such as <PHONE_NUMBER>.
 
-    `spans` are sorted, disjoint and say where it stood in the original.
+    `spans` are sorted, disjoint and say where it stood in the original; what the policy keeps is not among them.
     """
 
     text: str
     spans: tuple[Span, ...]
 
 
-class Masker:
-    """Replaces personal data in texts by typed placeholders.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Personal data at [start, end) of a text; `value` is set where the whole value is spread over several texts."""
 
-    Guarantee: what the rules detect is not in the result, and every character outside the spans is
-    unchanged. It is detection, not proof: a name without a cue passes.
+    start: int
+    end: int
+    entity: str
+    value: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Found({self.start}, {self.end}, {self.entity})"
+
+
+Findings = tuple[Found, ...]
+
+
+class Masker:
+    """Masks texts by a policy.
+
+    Guarantee: what the rules detect and the policy does not keep is not in the result, and every character outside
+    the spans is unchanged. It is detection, not proof: a name without a cue passes.
 
     >>> Masker.default().mask_text("我叫张伟，电话13800138000").text
     '我叫<PERSON>，电话<PHONE_NUMBER>'
+
+    Args:
+        detector: Finds personal data.
+        policy: What is done with it; the default replaces all but order numbers.
+        tokens: Makes tokens; needed if the policy asks for any.
+
+    Raises:
+        PolicyInvalid: if the policy asks for tokens and there is nothing that makes them.
     """
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, policy: Policy | None = None, tokens: Pseudonymiser | None = None) -> None:
+        self.policy = policy or Policy()
+        if tokens is None and self.policy.tokenised():
+            raise PolicyInvalid("The masking policy asks for tokens, which need keys. Run `mangrove init` first.")
         self._detector = detector
-        self._cached = lru_cache(_CACHED_TEXTS)(self._mask)
+        self._tokens = tokens
+        self._own = self.policy.detectors.entities
+        self._memory: Memory[str, Findings] = Memory(_REMEMBERED_TEXTS)
 
     @staticmethod
     @cache
     def default() -> "Masker":
-        """Return the masker with all rules; it is built once a process."""
+        """Return the masker with all rules and the default policy; it is built once a process."""
         return Masker(Detector())
 
     def mask_text(self, text: str) -> MaskedText:
-        """Mask one text.
+        """Mask one text by what the policy says of texts of no particular field.
 
         Raises:
             MaskingFailed: if a detector fails; nothing may then be stored.
         """
-        return self._cached(text) if len(text) <= _CACHED_LENGTH else self._mask(text)
-
-    def _mask(self, text: str) -> MaskedText:
-        detections = self._detector.detect(text)
-        if not detections:
-            return MaskedText(text, ())
-        spans = _merge(detections)
-        parts: list[str] = []
-        position = 0
-        for span in spans:
-            parts += (text[position : span.start], f"<{span.entity}>")
-            position = span.end
-        parts.append(text[position:])
-        return MaskedText("".join(parts), spans)
-
-    def may_hold(self, text: str) -> bool:
-        """Say whether a text may hold personal data; False is certain, and holds for every part of the text too."""
-        return self._detector.may_hold(text)
+        return self.mask_texts((text,))[0]
 
     def mask_texts(self, texts: Sequence[str]) -> list[MaskedText]:
-        """Mask many texts, each by itself; the result has their order.
+        """Mask many texts, each by itself, at a fraction of what as many calls cost; the result has their order.
 
         Raises:
             MaskingFailed: if a detector fails on any of them.
         """
-        return [self.mask_text(text) for text in texts]
+        policy = self.policy.for_field(None, None)
+        return [self.apply(text, found, policy) for text, found in zip(texts, self.find(texts), strict=True)]
+
+    def find(self, texts: Sequence[str]) -> list[Findings]:
+        """Return what is found in each text, sorted and disjoint; our own placeholders and tokens are left out.
+
+        Raises:
+            MaskingFailed: if a detector fails on any of them.
+        """
+        results = [self._memory.get(text) for text in texts]
+        unknown = list({text: None for text, known in zip(texts, results, strict=True) if known is None})
+        if not unknown:
+            return [known or () for known in results]
+        fresh = self._search(unknown)
+        for text, found in fresh.items():
+            if len(text) <= _REMEMBERED_LENGTH:
+                self._memory.put(text, found)
+        return [fresh[text] if known is None else known for text, known in zip(texts, results, strict=True)]
+
+    def find_each(self, texts: Sequence[str], timeouts: list[MaskingFailed]) -> list[Findings | MaskingFailed]:
+        """Return what is found in each text, or why it could not be searched.
+
+        Args:
+            texts: The texts.
+            timeouts: Collects the calls that took too long. After a few the detector is not waited for again: all
+                texts that are left share their fate, so that a batch ends in bounded time.
+        """
+        try:
+            if len(timeouts) < _PATIENCE:
+                return list(self.find(texts))
+        except MaskingFailed as failure:
+            timeouts += [failure] if failure.cause == "timeout" else []
+        results: list[Findings | MaskingFailed] = []
+        for text in texts:
+            if len(timeouts) >= _PATIENCE:
+                results.append(timeouts[-1])
+                continue
+            try:
+                results += self.find((text,))
+            except MaskingFailed as failure:
+                results.append(failure)
+                timeouts += [failure] if failure.cause == "timeout" else []
+        return results
+
+    def apply(self, text: str, found: Iterable[Found], policy: FieldPolicy) -> MaskedText:
+        """Return a text with what was found in it treated as a policy says.
+
+        Args:
+            text: The text.
+            found: What was found, sorted and disjoint.
+            policy: What is done with it.
+        """
+        parts: list[str] = []
+        spans: list[Span] = []
+        position = 0
+        for one in found:
+            action = policy.action(one.entity)
+            if action is Action.KEEP:
+                continue
+            value = text[one.start : one.end] if one.value is None else one.value
+            parts += (text[position : one.start], stand_in(action, one.entity, value, self._tokens))
+            spans.append(Span(one.start, one.end, one.entity))
+            position = one.end
+        if not spans:
+            return MaskedText(text, ())
+        parts.append(text[position:])
+        return MaskedText("".join(parts), tuple(spans))
+
+    def _search(self, texts: list[str]) -> dict[str, Findings]:
+        marked = [own_marks(text, self._own) for text in texts]
+        detected = self._detector.detect([blotted for blotted, _ in marked])
+        return {
+            text: _outside(found, marks, text) for text, (_, marks), found in zip(texts, marked, detected, strict=True)
+        }
 
 
-def _merge(detections: Iterable[Detection]) -> tuple[Span, ...]:
-    """Join overlapping detections into one span each, named by the strongest: nothing detected stays readable."""
-    spans: list[Detection] = []
-    for found in sorted(detections, key=lambda d: (d.start, -d.end)):
-        if spans and found.start < spans[-1].end:
-            last = spans[-1]
-            strongest = min(last, found, key=lambda d: (d.priority, d.start - d.end))
-            spans[-1] = Detection(last.start, max(last.end, found.end), strongest.entity, strongest.priority)
-        else:
-            spans.append(found)
-    return tuple(Span(s.start, s.end, s.entity) for s in spans)
+def _outside(found: Sequence[Detection], marks: Sequence[tuple[int, int]], text: str) -> Findings:
+    """Return what of the detections lies outside our own marks, both being sorted and disjoint."""
+    if not marks:
+        return tuple([Found(one.start, one.end, one.entity) for one in found])
+    pieces: list[Found] = []
+    first = 0
+    for one in found:
+        while first < len(marks) and marks[first][1] <= one.start:
+            first += 1
+        start = one.start
+        for mark_start, mark_end in _from(marks, first, one.end):
+            pieces.append(Found(start, mark_start, one.entity))
+            start = mark_end
+        pieces.append(Found(start, one.end, one.entity))
+    return tuple(piece for piece in pieces if any(c.isalnum() for c in text[piece.start : piece.end]))
+
+
+def _from(marks: Sequence[tuple[int, int]], first: int, end: int) -> Iterator[tuple[int, int]]:
+    """Give the marks from a place on that begin before `end`."""
+    while first < len(marks) and marks[first][0] < end:
+        yield marks[first]
+        first += 1

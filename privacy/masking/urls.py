@@ -1,90 +1,159 @@
-"""URLs without personal data: user info dropped, path scanned, query and fragment scanned value by value."""
+"""URLs without personal data: user info dropped; path, query and fragment cut into pieces to be masked.
+
+Cutting and masking are apart, so that the pieces of many URLs are masked together.
+"""
 
 import re
-from collections.abc import Callable
-from functools import partial
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
-from privacy.masking.masker import Masker
+from privacy.masking.labels import is_personal_parameter
 
-# Parameters whose value is personal whatever it looks like.
-_PERSONAL_NAME = re.compile(
-    r"(?i)(?:^|[_.\-\[])(?:name|first_?name|last_?name|full_?name|user_?name|nick_?name|user|account|e?_?mail|phone|mobile|tel|"
-    r"addr|address|id_?card|card|cardno|birth\w*|dob|ssn|passport|wx|wechat|qq|openid|token|access_?token|key|api_?key|"
-    r"pass\w*|pwd|secret|code|otp|session\w*|sid|sig|signature|auth\w*|lat|lng|lon|ip|姓名|手机|电话|邮箱|地址)(?:$|[_.\-\]\d])"
-)
 _USER_INFO = re.compile(r"//[^/?#]*@")
 _KEPT = "/:@!$'()*+,;=~<>-._"
+_IN_QUERY = _KEPT.replace("+", "")
+_DEEPEST = 4
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://|//[^/]|/[^?#]*[?#]")
+# Of these what follows is an address by itself; any other word before a colon may be a name.
+_WITHOUT_HOST = frozenset(("mailto", "tel", "sms", "geo", "about", "data", "javascript"))
+_BARE_USER_INFO = re.compile("[^/@:]*:[^/@]*@")
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9:/._~-]*(?:\?[A-Za-z0-9:/._~=&-]*)?")
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a URL that is masked by itself.
+
+    Attributes:
+        plain: What it says, without percent-encoding.
+        written: How it stands in the URL; taken if nothing is masked.
+        name: The parameter whose value it is; empty for none.
+        kept: Characters that are not encoded when it is written anew.
+    """
+
+    plain: str
+    written: str
+    name: str = ""
+    kept: str = _KEPT
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is personal whatever it looks like."""
+        return bool(self.plain) and is_personal_parameter(self.name)
+
+    def rewritten(self, masked: str) -> str:
+        """Return how the masked piece stands in the URL."""
+        return self.written if masked == self.plain else quote(masked, safe=self.kept)
+
+    def __repr__(self) -> str:
+        return "Piece(withheld)"
 
 
-def mask_url(url: str, masker: Masker) -> str:
-    """Return the URL without user info and with its path, query and fragment masked.
+def pieces_of(url: str) -> list[Piece | str]:
+    """Return the pieces of a URL and what stands between them, in order; user info is left out.
 
     Args:
-        url: A URL, absolute or relative; what cannot be read as one is masked as text.
-        masker: Masks each piece.
-
-    Raises:
-        MaskingFailed: if a detector fails.
+        url: A URL, absolute or relative; what cannot be read as one is a single piece.
     """
-    if _PLAIN.fullmatch(url) and not masker.may_hold(url) and not _names_personal(url.partition("?")[2]):
-        return url
-    mask = partial(_mask_piece, masker)
+    return list(_cut(url.strip(), 0))
+
+
+def _cut(url: str, depth: int) -> Iterator[Piece | str]:
     try:
-        parts = urlsplit(url.strip())
-        host = parts.netloc.rpartition("@")[2]
+        parts = urlsplit(url)
     except ValueError:
-        return mask(_USER_INFO.sub("//", url))
-    path = "/".join(_mask_encoded(segment, mask) for segment in parts.path.split("/"))
-    return urlunsplit(
-        (parts.scheme, mask(unquote(host)), path, _mask_query(parts.query, mask), _mask_fragment(parts.fragment, mask))
-    )
+        yield _made(_USER_INFO.sub("//", url), "", _KEPT)
+        return
+    path = parts.path
+    if parts.scheme and (parts.netloc or parts.scheme in _WITHOUT_HOST):
+        yield f"{parts.scheme}:"
+    elif parts.scheme:
+        path = _BARE_USER_INFO.sub("", f"{parts.scheme}:{path}", count=1)
+    if parts.netloc or url.startswith("//"):
+        yield "//"
+        yield _piece(parts.netloc.rpartition("@")[2])
+    yield from _path(path, depth)
+    if parts.query:
+        yield "?"
+        yield from _query(parts.query, depth)
+    if parts.fragment:
+        yield "#"
+        yield from _fragment(parts.fragment, depth)
 
 
-def _names_personal(query: str) -> bool:
-    return any(_PERSONAL_NAME.search(pair.partition("=")[0]) for pair in query.split("&"))
+def _path(path: str, depth: int) -> Iterator[Piece | str]:
+    """Cut a path at its slashes; segments may carry parameters of their own: /p;name=zhang;v=2."""
+    for number, segment in enumerate(path.split("/")):
+        if number:
+            yield "/"
+        first, *parameters = segment.split(";")
+        yield _piece(first)
+        for parameter in parameters:
+            yield ";"
+            yield from _pair(parameter, depth) if "=" in parameter else (_piece(parameter),)
 
 
-def _mask_piece(masker: Masker, text: str) -> str:
-    return masker.mask_text(text).text
+def _query(query: str, depth: int) -> Iterator[Piece | str]:
+    for pair in re.split("([&;])", query):
+        if pair in ("&", ";"):
+            yield pair
+        elif "=" in pair:
+            yield from _pair(pair, depth)
+        elif pair:
+            yield _value(pair, "")
 
 
-def _mask_encoded(piece: str, mask: Callable[[str], str]) -> str:
-    """Mask a percent-encoded piece; it is decoded until nothing changes, because encodings are nested to hide."""
-    plain = piece
-    for _ in range(4):
-        decoded = unquote(plain)
-        if decoded == plain:
-            break
-        plain = decoded
-    masked = mask(plain)
-    return piece if masked == plain and plain == unquote(piece) else quote(masked, safe=_KEPT)
+def _pair(pair: str, depth: int) -> Iterator[Piece | str]:
+    name, _, value = pair.partition("=")
+    yield _value(name, "")
+    yield "="
+    says = _plain(unquote_plus(name))
+    plain = _plain(unquote_plus(value))
+    if depth < _DEEPEST and not is_personal_parameter(says) and _ADDRESS.match(plain):
+        yield from _nested(plain, depth + 1)
+    else:
+        yield _value(value, says)
 
 
-def _mask_query(query: str, mask: Callable[[str], str]) -> str:
-    if not query:
-        return ""
-    pairs = parse_qsl(query.replace(";", "&"), keep_blank_values=True)
-    if not pairs:
-        return _mask_encoded(query, mask)
-    return urlencode([_mask_pair(name, value, mask) for name, value in pairs], safe=_KEPT, quote_via=quote)
+def _nested(url: str, depth: int) -> Iterator[Piece | str]:
+    """Cut a URL that is a parameter's value; what stands between its pieces is encoded again."""
+    for part in _cut(url, depth):
+        if isinstance(part, str):
+            yield quote(part, safe=_IN_QUERY)
+        else:
+            yield Piece(part.plain, quote(part.written, safe=_IN_QUERY + "%"), part.name, _IN_QUERY)
 
 
-def _mask_pair(name: str, value: str, mask: Callable[[str], str]) -> tuple[str, str]:
-    if value and _PERSONAL_NAME.search(name):
-        return mask(name), "<PERSONAL>"
-    nested = _USER_INFO.sub("//", value) if "://" in value else value
-    if "?" in nested and "://" in nested:
-        address, _, query = nested.partition("?")
-        return mask(name), f"{unquote(_mask_encoded(address, mask))}?{_mask_query(query, mask)}"
-    return mask(name), unquote(_mask_encoded(nested, mask))
-
-
-def _mask_fragment(fragment: str, mask: Callable[[str], str]) -> str:
+def _fragment(fragment: str, depth: int) -> Iterator[Piece | str]:
+    """Cut a fragment: parameters, or the route of a page that has its own path and query."""
+    if "=" in fragment and "?" not in fragment and "/" not in fragment:
+        yield from _query(fragment, depth)
+        return
     route, mark, query = fragment.partition("?")
-    if "=" in route and not mark:
-        return _mask_query(route, mask)
-    return _mask_encoded(route, mask) + mark + _mask_query(query, mask)
+    yield from _path(route, depth)
+    yield mark
+    yield from _query(query, depth)
+
+
+def _piece(written: str) -> Piece:
+    return _made(written, "", _KEPT)
+
+
+def _value(written: str, name: str) -> Piece:
+    return _made(written, name, _IN_QUERY)
+
+
+def _made(written: str, name: str, kept: str) -> Piece:
+    plain = _plain(unquote(written) if kept is _KEPT else unquote_plus(written))
+    bare = _USER_INFO.sub("//", plain) if "@" in plain else plain
+    return Piece(bare, written if bare == plain else quote(bare, safe=kept), name, kept)
+
+
+def _plain(text: str) -> str:
+    """Decode until nothing changes, because encodings are nested to hide."""
+    for _ in range(_DEEPEST):
+        decoded = unquote(text)
+        if decoded == text:
+            break
+        text = decoded
+    return text

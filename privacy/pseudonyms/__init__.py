@@ -13,9 +13,10 @@ from privacy.pseudonyms.keys import (
     VersionedKey,
     make_key_file,
 )
-from privacy.pseudonyms.pseudonymiser import PERSON_TYPES, REFERENCE_TYPES, Pseudonymiser
+from privacy.pseudonyms.pseudonymiser import MASKED_TYPES, PERSON_TYPES, REFERENCE_TYPES, Pseudonymiser
 
 __all__ = [
+    "MASKED_TYPES",
     "PERSON_TYPES",
     "REFERENCE_TYPES",
     "EnvKeyProvider",

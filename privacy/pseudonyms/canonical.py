@@ -1,7 +1,9 @@
 """One written form for an identifier, so that the same person gets the same pseudonym on every channel."""
 
+import ipaddress
 import re
 import unicodedata
+from collections.abc import Callable
 
 import phonenumbers
 
@@ -36,7 +38,8 @@ def canonicalise(identifier_type: str, value: str) -> str:
 
     NFKC without invisible characters for all; E.164 for phones (ITU-T E.164; national numbers are read as
     Chinese); lower case for e-mail, because no provider in use tells local parts apart by case; handles
-    lose their @ and case. What cannot be read as a phone keeps its digits.
+    lose their @ and case. What cannot be read as a phone keeps its digits. Ids, cards, plates, addresses and their
+    like, which only texts hold, keep what no way of writing them changes.
     """
     text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", value)).strip()
     if identifier_type == "phone":
@@ -45,7 +48,7 @@ def canonicalise(identifier_type: str, value: str) -> str:
         return text.lower()
     if identifier_type == "social":
         return text.lstrip("@").lower()
-    return text
+    return _FORMS[identifier_type](text) if identifier_type in _FORMS else text
 
 
 def is_placeholder(canonical: str) -> bool:
@@ -69,3 +72,40 @@ def _canonical_phone(text: str) -> str:
     except phonenumbers.NumberParseException:
         return compact
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c.isdigit())
+
+
+def _compact(text: str) -> str:
+    return "".join(c for c in text if c.isalnum()).upper()
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _canonical_ip(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip("[]").partition("%")[0]))
+    except ValueError:
+        return text.lower()
+
+
+def _canonical_date(text: str) -> str:
+    """Year, month and day in that order where the text says them so or the other way round; else its digits."""
+    compact = _digits(text)
+    parts = [compact[:4], compact[4:6], compact[6:]] if len(compact) == 8 == len(text) else re.findall("[0-9]+", text)
+    if len(parts) == 3 and len(parts[2]) == 4:
+        parts.reverse()
+    return "-".join(part.zfill(2) for part in parts) if len(parts) == 3 else compact
+
+
+_FORMS: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(("card", "imei", "ssn"), _digits),
+    **dict.fromkeys(("resident_id", "passport", "travel_permit", "iban", "mac", "plate"), _compact),
+    **dict.fromkeys(("person", "address", "geo"), _words),
+    "ip": _canonical_ip,
+    "birth_date": _canonical_date,
+}

@@ -1,6 +1,7 @@
 """Turns identifiers into tokens under the newest key of their type."""
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +13,12 @@ PERSON_TYPES = ("customer", "phone", "email", "loyalty_card", "social", "device"
 
 REFERENCE_TYPES = ("event", "conversation", "order", "agent")
 """Types that name a thing or a worker and never link people."""
+
+MASKED_TYPES = (
+    *("resident_id", "passport", "travel_permit", "card", "iban", "ip", "mac", "imei", "plate", "address", "person"),
+    *("birth_date", "password", "one_time_code", "api_key", "geo", "url_parameter", "ssn"),
+)
+"""Types of what stands in texts only and may be replaced by a token there; they never link people either."""
 
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -33,14 +40,15 @@ class Pseudonymiser:
 
     Args:
         keys: Has a key for every type in `PERSON_TYPES` and `REFERENCE_TYPES`.
+        masked: The names from `MASKED_TYPES` that tokens are wanted of; `keys` has a key for each.
 
     Raises:
         KeysUnavailable: if a key is missing.
     """
 
-    def __init__(self, keys: KeyProvider) -> None:
+    def __init__(self, keys: KeyProvider, masked: Iterable[str] = ()) -> None:
         self._keys: dict[str, _Key] = {}
-        for name in (*PERSON_TYPES, *REFERENCE_TYPES):
+        for name in (*PERSON_TYPES, *REFERENCE_TYPES, *masked):
             key = keys.current(name)
             self._keys[name] = _Key(f"{name}.{key.version}.", hmac.new(key.value, digestmod="sha256"))
         # A customer's identifiers come with each of their events, an event's own id comes once.
@@ -53,7 +61,7 @@ class Pseudonymiser:
         A reference is taken to the letter: two that differ in anything are two.
 
         Args:
-            identifier_type: A name from `PERSON_TYPES` or `REFERENCE_TYPES`.
+            identifier_type: A name from `PERSON_TYPES` or `REFERENCE_TYPES`, or one of `masked`.
             value: The raw identifier, in any written form.
         """
         make = self._make if identifier_type == "event" else self._cached
@@ -61,7 +69,7 @@ class Pseudonymiser:
 
     def _make(self, identifier_type: str, value: str) -> str | None:
         canonical = value
-        if identifier_type in PERSON_TYPES:
+        if identifier_type not in REFERENCE_TYPES:
             canonical = canonicalise(identifier_type, value)
             if is_placeholder(canonical):
                 return None

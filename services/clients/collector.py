@@ -42,7 +42,10 @@ class CollectorRefused(MangroveError):
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the events so far, by verdict name such as ACCEPTED; `refused` counts field:RULE."""
+    """What became of the events so far, by verdict name such as ACCEPTED; `refused` counts field:RULE.
+
+    A code that this client does not know counts as UNKNOWN_6 and its like.
+    """
 
     verdicts: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -51,6 +54,11 @@ class Tally:
     def accepted(self) -> int:
         """Events that are durable and were new."""
         return self.verdicts["ACCEPTED"]
+
+    @property
+    def to_send_again(self) -> int:
+        """Sound events of which nothing was stored, because a detector failed: send them when it is mended."""
+        return self.verdicts["REFUSED_UNMASKABLE"]
 
 
 OnVerdicts = Callable[[Sequence[event_pb2.Event], Sequence[collector_pb2.Verdict]], None]
@@ -175,6 +183,12 @@ class CollectorClient:
 
     def _count(self, response: collector_pb2.CollectResponse) -> None:
         for verdict in response.verdicts:
-            self.tally.verdicts[collector_pb2.VerdictCode.Name(verdict.code).removeprefix("VERDICT_CODE_")] += 1
+            self.tally.verdicts[_name_of(verdict.code)] += 1
             for violation in verdict.violations:
                 self.tally.refused[f"{violation.field}:{violation.reason}"] += 1
+
+
+def _name_of(code: int) -> str:
+    """Return a verdict's name; a newer collector may give one that this client does not know."""
+    known = collector_pb2.VerdictCode.DESCRIPTOR.values_by_number.get(code)
+    return known.name.removeprefix("VERDICT_CODE_") if known else f"UNKNOWN_{code}"

@@ -5,8 +5,10 @@ import sys
 
 from prometheus_client import Gauge
 
-from privacy.masking import EventMasker, Masker
-from privacy.pseudonyms import KeyProvider, Pseudonymiser
+from privacy.masking import EventMasker, Masker, Policy
+from privacy.masking.actions import TOKEN_TYPES
+from privacy.masking.wanted import detector_for
+from privacy.pseudonyms import MASKED_TYPES, KeyProvider, Pseudonymiser
 from services.access import Authenticator
 from services.collector import wire
 from services.collector.journal import SqliteJournal
@@ -23,9 +25,22 @@ _SWITCH_S = 0.001
 JOURNAL_DEPTH = Gauge("mangrove_journal_depth", "Records that wait to be landed.")
 
 
-def event_masker(keys: KeyProvider) -> EventMasker:
-    """Return the masker of events, with its plan compiled from the schema."""
-    return EventMasker(wire.event_plan(), Pseudonymiser(keys), Masker.default())
+def policy_at(home: Home) -> Policy:
+    """Return the masking policy that the configuration names, or the default."""
+    return Policy.load(home.path(home.settings.masking)) if home.settings.masking else Policy()
+
+
+def event_masker(keys: KeyProvider, policy: Policy | None = None) -> EventMasker:
+    """Return the masker of events, with its plan compiled from the schema.
+
+    Raises:
+        PolicyInvalid: if the policy names a field, a detector or a model that there is not.
+        KeysUnavailable: if a key is missing, of the tokens that the policy asks for too.
+    """
+    policy = policy or Policy()
+    wanted = {TOKEN_TYPES[entity] for entity in policy.tokenised()}
+    tokens = Pseudonymiser(keys, [name for name in MASKED_TYPES if name in wanted])
+    return EventMasker(wire.event_plan(), tokens, Masker(detector_for(policy), policy, tokens))
 
 
 def journal_at(home: Home) -> SqliteJournal:
@@ -51,7 +66,7 @@ async def start_collector(home: Home, address: str = "") -> tuple[RunningServer,
     keys = key_provider(home)
     journal = journal_at(home)
     JOURNAL_DEPTH.set_function(journal.depth)
-    servicer = CollectorServicer(event_masker(keys), journal, settings.max_events)
+    servicer = CollectorServicer(event_masker(keys, policy_at(home)), journal, settings.max_events)
     running = await start_server(
         ServerOptions(
             address=address or settings.address,

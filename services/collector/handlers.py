@@ -1,7 +1,9 @@
 """What the collector does with a batch, told from top to bottom."""
 
+import asyncio
 from collections import Counter as Counts
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -11,10 +13,18 @@ from prometheus_client import Counter
 
 from privacy.consent import may_store
 from privacy.errors import MangroveError
-from privacy.masking import EventMasker, Violation
+from privacy.masking import EventMasker, MaskedEvent, MaskedSlice, Unmaskable, Violation
 from services.collector.ports import Journal
 
 VERDICTS = Counter("mangrove_collector_verdicts", "Verdicts on events.", ["source", "verdict"])
+FAILURES = Counter(
+    "mangrove_masking_failures",
+    "Texts that a detector could not search, by cause: error, timeout or missing.",
+    ["source", "detector", "cause"],
+)
+
+# Detectors beside the rules may take seconds: then masking leaves the event loop, one slice at a time.
+_ASIDE = ThreadPoolExecutor(1, thread_name_prefix="masking")
 
 
 class BatchRefused(MangroveError):
@@ -32,6 +42,7 @@ class Outcome(Enum):
     DUPLICATE = "DUPLICATE"
     REFUSED_INVALID = "REFUSED_INVALID"
     REFUSED_CONSENT = "REFUSED_CONSENT"
+    REFUSED_UNMASKABLE = "REFUSED_UNMASKABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +92,49 @@ async def collect(
 
     Raises:
         BatchRefused: if the batch is empty or too large.
-        MaskingFailed, JournalUnavailable, Overloaded: nothing of the batch was taken.
+        JournalUnavailable, Overloaded: nothing of the batch was taken.
     """
     _check_size(batch, max_events)
     verdicts: list[Verdict | None] = [_refuse(event, masker) for event in batch]
+    waiting = [index for index, verdict in enumerate(verdicts) if verdict is None]
+    masked: dict[int, MaskedEvent] = {}
+    results = await _mask([batch[index].message for index in waiting], source, received_at, masker)
+    for index, result in zip(waiting, results, strict=True):
+        if isinstance(result, Unmaskable):
+            verdicts[index] = Verdict(Outcome.REFUSED_UNMASKABLE, (result.violation,))
+        else:
+            masked[index] = result
     refusals = [
         masker.refusal(event.message, source, received_at, verdict.violations)
         for event, verdict in zip(batch, verdicts, strict=True)
         if verdict is not None and verdict.violations
     ]
-    taken = [index for index, verdict in enumerate(verdicts) if verdict is None]
-    masked = masker.mask_batch([batch[index].message for index in taken], source, received_at)
     if masked or refusals:
-        receipt = await journal.append(source, masked, refusals)
-        for index, is_new in zip(taken, receipt.is_new, strict=True):
+        receipt = await journal.append(source, list(masked.values()), refusals)
+        for index, is_new in zip(masked, receipt.is_new, strict=True):
             verdicts[index] = _ACCEPTED if is_new else _DUPLICATE
     return _counted([verdict for verdict in verdicts if verdict is not None], source)
+
+
+async def _mask(
+    events: Sequence[Message], source: str, received_at: datetime, masker: EventMasker
+) -> list[MaskedEvent | Unmaskable]:
+    """Mask events in slices, between which other calls get their turn."""
+    results: list[MaskedEvent | Unmaskable] = []
+    slices = masker.mask_slices(events, source, received_at)
+    loop = asyncio.get_running_loop()
+    while True:
+        part = await loop.run_in_executor(_ASIDE, next, slices, None) if masker.waits_for_others else next(slices, None)
+        if part is None:
+            return results
+        results += _with_failures_counted(part, source)
+        await asyncio.sleep(0)
+
+
+def _with_failures_counted(part: MaskedSlice, source: str) -> tuple[MaskedEvent | Unmaskable, ...]:
+    for failure in part.failures:
+        FAILURES.labels(source, failure.detector, failure.cause).inc()
+    return part.events
 
 
 def _check_size(batch: Sequence[RawEvent], max_events: int) -> None:

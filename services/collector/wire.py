@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+from google.protobuf import json_format
+
 from mangrove.collector.v1 import collector_pb2
 from mangrove.event.v1 import event_pb2
+from privacy.errors import MangroveError
 from privacy.masking import MessagePlan, compile_plan
 from services.collector.handlers import Outcome, RawEvent, Verdict
 
@@ -11,9 +14,30 @@ _CODES = {outcome: collector_pb2.VerdictCode.Value(f"VERDICT_CODE_{outcome.value
 _PURPOSES = {v.number: v.name.removeprefix("PURPOSE_").lower() for v in event_pb2.Purpose.DESCRIPTOR.values}
 
 
+class EventMalformed(MangroveError):
+    """A text is not the JSON form of an event."""
+
+    reason = "EVENT_MALFORMED"
+
+    def __init__(self) -> None:
+        super().__init__("It is not an event in JSON. Write one a line, with the field names of the schema.")
+
+
 def event_plan() -> MessagePlan:
     """Compile the plan of the event message from its schema's treatments."""
     return compile_plan(event_pb2.Event.DESCRIPTOR)
+
+
+def event_from_json(line: str) -> RawEvent:
+    """Return the event that its JSON form (ProtoJSON) says.
+
+    Raises:
+        EventMalformed: if it is none.
+    """
+    try:
+        return _raw_event(json_format.Parse(line, event_pb2.Event()))
+    except (json_format.ParseError, RecursionError):
+        raise EventMalformed from None
 
 
 def batch_from_proto(request: collector_pb2.CollectRequest) -> list[RawEvent]:

@@ -249,17 +249,17 @@ async def test_a_treatment_that_the_collector_does_not_know_refuses_the_event(tm
     assert [v.reason for v in verdict.violations] == ["TREATMENT_UNKNOWN"]
 
 
-async def test_a_detector_that_fails_takes_nothing_of_the_batch(tmp_path: Path) -> None:
+async def test_a_detector_that_fails_takes_nothing_of_its_event(tmp_path: Path) -> None:
     from privacy.masking import EventMasker, Masker
     from privacy.masking.detector import Detector
     from privacy.pseudonyms import Pseudonymiser
     from services.collector import wire
-    from tests.unit.masking.test_masker import _Broken
+    from tests.unit.masking.build import Failing
 
     home = new_home(tmp_path)
     keys = key_provider(home)
-    broken = Detector([_Broken(supported_entities=["X"], supported_language="en", name="broken")])
-    masker = EventMasker(wire.event_plan(), Pseudonymiser(keys), Masker(broken))
+    broken = Masker(Detector(others=[Failing("shop")]))
+    masker = EventMasker(wire.event_plan(), Pseudonymiser(keys), broken)
     journal = SqliteJournal(tmp_path / "j.sqlite")
     authenticator = Authenticator(home.path("access.toml"), keys.secret("access"), "source")
     running = await start_server(
@@ -267,12 +267,12 @@ async def test_a_detector_that_fails_takes_nothing_of_the_batch(tmp_path: Path) 
     )
     async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
         stub = collector_pb2_grpc.CollectorServiceStub(channel)
-        with pytest.raises(grpc.aio.AioRpcError) as error:
-            await stub.Collect(collector_pb2.CollectRequest(events=[an_event()]), metadata=bearer(home))
+        response = await stub.Collect(collector_pb2.CollectRequest(events=[an_event()]), metadata=bearer(home))
     await running.drain()
-    assert error.value.code() is grpc.StatusCode.INTERNAL
-    assert "Nothing was taken" in (error.value.details() or "").replace("so nothing was taken", "Nothing was taken")
-    assert journal.read(10) == []
+    [verdict] = response.verdicts
+    assert verdict.code == collector_pb2.VERDICT_CODE_REFUSED_UNMASKABLE
+    assert [(v.field, v.reason) for v in verdict.violations] == [("page_viewed.url", "MASKING_FAILED")]
+    assert [record.kind for record in journal.read(10)] == ["refusal"]
     journal.close()
 
 

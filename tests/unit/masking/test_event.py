@@ -11,10 +11,12 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from mangrove.event.v1 import event_pb2
-from privacy.masking import EventMasker, MaskedEvent, Masker, compile_plan
+from privacy.masking import EventMasker, MaskedEvent, Masker, MaskingFailed, Unmaskable, compile_plan
+from privacy.masking.detector import Detector
 from privacy.masking.event import NotMasked
 from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, Pseudonymiser, make_key_file
 from tests.generated import an_event, identifier, with_id_check, with_luhn
+from tests.unit.masking.build import Failing, body_of, event_masker, message
 from tests.unit.masking.test_plan import schema_with
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -205,3 +207,88 @@ def test_event_ids_are_taken_to_the_letter(masker: EventMasker) -> None:
     ids = ["a1", "ａ１", " a1 ", "a\u00ad1", "\u200bx", "\u200cx"]
     masked = masker.mask_batch([an_event(event_id=i) for i in ids], "web", NOW)
     assert len({event.event_id for event in masked}) == len(ids)
+
+
+def results_of(masked: EventMasker, events: list[event_pb2.Event]) -> list[MaskedEvent | Unmaskable]:
+    return [event for part in masked.mask_slices(events, "web", NOW) for event in part.events]
+
+
+def failures_of(masked: EventMasker, events: list[event_pb2.Event]) -> list[tuple[str, str]]:
+    slices = masked.mask_slices(events, "web", NOW)
+    return [(failure.detector, failure.cause) for part in slices for failure in part.failures]
+
+
+def test_a_detector_that_fails_refuses_its_event_and_no_other() -> None:
+    events = [message("hello"), message("poison here"), message("good bye"), an_event()]
+    told = results_of(event_masker(Detector(others=[Failing("poison")])), events)
+    assert [type(one).__name__ for one in told] == ["MaskedEvent", "Unmaskable", "MaskedEvent", "MaskedEvent"]
+    assert told[1] == Unmaskable("message_sent.text")
+    assert failures_of(event_masker(Detector(others=[Failing("poison")])), events) == [("failing", "error")]
+
+
+@pytest.mark.parametrize(
+    ("event", "path"),
+    [
+        (an_event(custom=event_pb2.Custom(name="x", labels={"a": "poison"})), "custom.labels"),
+        (an_event(custom=event_pb2.Custom(name="x", labels={"poison": "a"})), "custom.labels"),
+        (an_event(page_viewed=event_pb2.PageViewed(url="/a/poison?b=1")), "page_viewed.url"),
+        (an_event(searched=event_pb2.Searched(query="poison")), "searched.query"),
+    ],
+)
+def test_the_field_that_could_not_be_searched_is_named(event: event_pb2.Event, path: str) -> None:
+    assert results_of(event_masker(Detector(others=[Failing("poison")])), [event]) == [Unmaskable(path)]
+
+
+def test_with_drop_field_only_the_text_is_withheld() -> None:
+    masked = event_masker(Detector(others=[Failing("poison")]), detectors={"on_failure": "drop_field"})
+    event = an_event(page_viewed=event_pb2.PageViewed(url="/a/poison?b=1", title="shoes"))
+    assert body_of(masked, event) == {"url": "<WITHHELD>", "title": "shoes"}
+    event = an_event(custom=event_pb2.Custom(name="x", labels={"a": "poison", "b": "c", "poison": "d"}))
+    assert body_of(masked, event)["labels"] == {"a": "<WITHHELD>", "b": "c", "<WITHHELD>": "<WITHHELD>"}
+    assert failures_of(masked, [message("poison")]) == [("failing", "error")]
+
+
+def test_what_fails_across_messages_refuses_the_later_one_or_withholds_its_text() -> None:
+    events = [message("138"), message("00138000")]
+    told = results_of(event_masker(Detector(others=[Failing("13800138000")])), events)
+    assert [type(one).__name__ for one in told] == ["MaskedEvent", "Unmaskable"]
+    lenient = event_masker(Detector(others=[Failing("13800138000")]), detectors={"on_failure": "drop_field"})
+    assert [
+        '"<WITHHELD>"' in one.to_bytes().decode().replace("\\", "") for one in lenient.mask_batch(events, "web", NOW)
+    ] == [
+        False,
+        True,
+    ]
+
+
+def test_a_batch_that_is_masked_at_once_is_refused_as_one() -> None:
+    with pytest.raises(MaskingFailed):
+        event_masker(Detector(others=[Failing("poison")])).mask_batch([message("poison"), an_event()], "web", NOW)
+
+
+def test_a_detector_that_hangs_is_not_waited_for_again_and_again() -> None:
+    slow = Failing("poison", slow_s=0.2)
+    masked = event_masker(Detector(others=[slow], timeout_s=0.01))
+    told = results_of(masked, [message(f"poison {number}", conversation="") for number in range(200)])
+    assert {type(one) for one in told} == {Unmaskable}
+    assert slow.failed <= 10
+
+
+def test_a_large_batch_is_masked_in_slices_that_hold_every_event_once(pseudonymiser: Pseudonymiser) -> None:
+    events = [message("13800138000 " * 600, conversation=f"c{number}", event_id=str(number)) for number in range(150)]
+    masked = EventMasker(compile_plan(event_pb2.Event.DESCRIPTOR), pseudonymiser, Masker.default())
+    parts = [part.events for part in masked.mask_slices(events, "web", NOW)]
+    assert sum(map(bool, parts)) > 3
+    together = [event.event_id for part in parts for event in part if isinstance(event, MaskedEvent)]
+    assert together == [pseudonymiser.token("event", event.event_id) for event in events]
+
+
+def test_parts_of_a_number_are_masked_though_they_lie_in_different_slices() -> None:
+    filler = [message("长" * 8000, conversation=f"f{number}") for number in range(30)]
+    masked = event_masker()
+    told = [
+        one
+        for one in results_of(masked, [message("138"), *filler, message("00138000")])
+        if isinstance(one, MaskedEvent)
+    ]
+    assert ["<PHONE_NUMBER>" in told[place].record["body"] for place in (0, -1)] == [True, True]

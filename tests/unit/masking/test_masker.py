@@ -9,7 +9,7 @@ from presidio_analyzer import EntityRecognizer
 
 from privacy.masking import Masker, MaskingFailed
 from privacy.masking.detector import Detector
-from privacy.masking.rules import NUMERIC, RULES, fold
+from privacy.masking.old_rules import NUMERIC, RULES, fold
 from tests.generated import KINDS
 
 MASKER = Masker.default()

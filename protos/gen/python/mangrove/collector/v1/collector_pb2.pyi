@@ -36,6 +36,10 @@ class _VerdictCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VerdictCo
     """The event breaks a rule of the schema; its content was not stored. Mend it before sending it again."""
     VERDICT_CODE_REFUSED_CONSENT: _VerdictCode.ValueType  # 4
     """The customer did not allow analytics; nothing was stored. Do not send it again."""
+    VERDICT_CODE_REFUSED_UNMASKABLE: _VerdictCode.ValueType  # 5
+    """A detector of personal data failed on it; nothing of it was stored. It is sound: send it again when
+    the operator has mended the detector.
+    """
 
 class VerdictCode(_VerdictCode, metaclass=_VerdictCodeEnumTypeWrapper):
     """What became of one event."""
@@ -50,6 +54,10 @@ VERDICT_CODE_REFUSED_INVALID: VerdictCode.ValueType  # 3
 """The event breaks a rule of the schema; its content was not stored. Mend it before sending it again."""
 VERDICT_CODE_REFUSED_CONSENT: VerdictCode.ValueType  # 4
 """The customer did not allow analytics; nothing was stored. Do not send it again."""
+VERDICT_CODE_REFUSED_UNMASKABLE: VerdictCode.ValueType  # 5
+"""A detector of personal data failed on it; nothing of it was stored. It is sound: send it again when
+the operator has mended the detector.
+"""
 Global___VerdictCode: _TypeAlias = VerdictCode  # noqa: Y015
 
 @_typing.final
@@ -112,7 +120,9 @@ class Verdict(_message.Message):
     """What became of it. Unspecified is never sent."""
     @_builtins.property
     def violations(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldViolation]:
-        """With REFUSED_INVALID: which fields break which rules. Empty otherwise."""
+        """With REFUSED_INVALID: which fields break which rules. With REFUSED_UNMASKABLE: the field that could not be
+        searched, with the reason MASKING_FAILED. Empty otherwise.
+        """
 
     def __init__(
         self,
@@ -140,7 +150,7 @@ class FieldViolation(_message.Message):
     field: _builtins.str
     """Path from the event, such as message_sent.text. Never empty."""
     reason: _builtins.str
-    """The rule, such as REQUIRED or MAX_LENGTH. Never empty."""
+    """The rule, such as REQUIRED or MAX_LENGTH, or MASKING_FAILED. Never empty."""
     description: _builtins.str
     """A sentence for a person, without the value. Never empty."""
     def __init__(

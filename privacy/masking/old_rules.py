@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from privacy.masking import names
+from privacy.masking import old_names as names
 from privacy.masking.checksums import is_card, is_resident_id
 
 _FOLDED = {0xFF01 + i: 0x21 + i for i in range(94)} | {

@@ -1,0 +1,45 @@
+"""Finds texts written in base64 or hexadecimal inside other texts."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+
+ISLAND = re.compile("[A-Za-z0-9+/]{12,}={0,2}|[A-Za-z0-9_-]{24,}={0,2}")
+"""Every text with an island matches it."""
+
+_HEX = re.compile("(?:[0-9a-fA-F]{2}){7,}")
+_LONGEST = 1 << 20
+
+
+def islands(text: str) -> Iterator[tuple[int, int, str]]:
+    """Give (start, end, what it says) of each run that decodes to a readable text."""
+    for match in ISLAND.finditer(text):
+        written = match.group()
+        if len(written) > _LONGEST:
+            continue
+        for plain in (_from_base64(written), _from_hex(written)):
+            if plain is not None:
+                yield match.start(), match.end(), plain
+
+
+def _from_base64(written: str) -> str | None:
+    core = written.rstrip("=").replace("-", "+").replace("_", "/")
+    if len(core) % 4 == 1 or core.isdigit() or (core.isalpha() and core.islower()):
+        return None
+    try:
+        return _readable(base64.b64decode(core + "=" * (-len(core) % 4), validate=True))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _from_hex(written: str) -> str | None:
+    return _readable(bytes.fromhex(written)) if _HEX.fullmatch(written) else None
+
+
+def _readable(plain: bytes) -> str | None:
+    try:
+        text = plain.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() or all(c.isprintable() or c in "\r\n\t" for c in text) else None

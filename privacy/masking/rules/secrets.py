@@ -1,0 +1,98 @@
+"""What opens doors: passwords, one-time codes, API keys and bearer tokens; places and parameters that tell who."""
+
+import re
+
+from privacy.masking.rules.rule import Rule, TextView, cues, pattern_rule
+
+_SAYS = "[\"']?[ ]{0,2}(?:[:=]|是|为|is|was)[ ]{0,2}[\"']?"
+_PASSWORD = re.compile(
+    cues("密码|口令", "passwords?|passwd|pwd|passcode|pin(?: code)?")
+    + f"(?:{_SAYS}|[ ]?([:=]))"
+    + "([!-&(-+.-:<-~]{3,63}[!#-&(-+/-:@-~])",
+    re.IGNORECASE,
+)
+_SPACED_PASSWORD = re.compile("(?:密码|口令|(?<![A-Za-z])[Pp]assword|(?<![A-Za-z])pwd)[ ]{0,1}([!-&(-+.-:<-~]{4,64})")
+_CODE_CUE = cues(
+    "验证码|校验码|动态码|动态密码|确认码",
+    "verification code|security code|passcode|one[- ]time (?:code|password|pin)|otp|auth(?:entication)? code",
+)
+_CODE = re.compile(f"{_CODE_CUE}[^0-9\n]{{0,10}}((?:[A-Z]-)?[0-9](?:[ -]?[0-9]){{3,7}})(?![0-9A-Za-z])", re.IGNORECASE)
+_CODE_FIRST = re.compile(
+    "(?<![0-9A-Za-z])([0-9]{4,8})(?: ?[是为][您你我]?的?[^0-9\n]{0,8}(?:验证码|校验码|动态码)"
+    "| is (?:your|my|the) (?:[a-z]{1,12} ){0,2}code)",
+    re.IGNORECASE,
+)
+_KEY = re.compile(
+    "(?<![A-Za-z0-9_-])(?:sk-[A-Za-z0-9_-]{20,200}|[rsp]k_(?:live|test)_[A-Za-z0-9]{16,120}|(?:AKIA|ASIA)[0-9A-Z]{16}"
+    "|gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{30,255}|glpat-[A-Za-z0-9_-]{16,64}"
+    "|xox[abposr]-[A-Za-z0-9-]{10,200}|AIza[0-9A-Za-z_-]{30,45}|LTAI[A-Za-z0-9]{12,26}|AKID[A-Za-z0-9]{13,40}"
+    "|eyJ[A-Za-z0-9_-]{8,4000}\\.[A-Za-z0-9_-]{8,4000}(?:\\.[A-Za-z0-9_-]{8,1000})?)(?![A-Za-z0-9_-])"
+)
+_BEARER = re.compile("(?:bearer|basic) ([A-Za-z0-9._~+/-]{16,4000}={0,2})", re.IGNORECASE)
+_CUED_KEY = re.compile(
+    cues(
+        "密钥|令牌|秘钥",
+        "api[ _-]?key|access[ _-]?(?:key|token)(?:[ _-]?id)?|secret(?:[ _-]?key)?|private[ _-]?key"
+        "|app[ _-]?(?:key|secret)|client[ _-]?secret|token",
+    )
+    + f"{_SAYS}([A-Za-z0-9._~+/-]{{12,2000}}={{0,2}})",
+    re.IGNORECASE,
+)
+_PEM = re.compile(
+    "-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[A-Za-z0-9+/=\n\\\\ ]{1,8000}-----END [A-Z ]{0,20}PRIVATE KEY-----"
+)
+_DECIMAL = "[+-]?[0-9]{1,3}\\.[0-9]{3,9}"
+_COORDINATES = re.compile(
+    f"(?<![0-9.])[NSns]?{_DECIMAL}°? ?[NSns]?[ ,;/]{{1,3}}[EWew]?{_DECIMAL}(?:°? ?[EWew](?![A-Za-z]))?(?![0-9.])"
+)
+_DMS = "[0-9]{1,3}° ?[0-9]{1,2}['′] ?(?:[0-9]{1,2}(?:\\.[0-9]{1,4})?[\"″] ?)?"
+_DEGREES = re.compile(f"{_DMS}[NSns][ ,]{{0,3}}{_DMS}[EWew]")
+_PLACE_CUE = re.compile(
+    cues("纬度|经度|坐标", "latitude|longitude|lat|lng|lon")
+    + "[\"']?[ ]{0,2}[:=是为]?[ ]{0,2}([+-]?[0-9]{1,3}\\.[0-9]{2,12})",
+    re.IGNORECASE,
+)
+_PARAMETER = re.compile(
+    "[?&;](?:[a-z]{0,12}[_.-])?(?:name|firstname|lastname|fullname|username|nickname|user|account|email|mail|phone|mobile"
+    "|tel|addr|address|idcard|card|cardno|birthday|birth|dob|ssn|passport|wx|wechat|qq|openid|token|key|apikey|password"
+    "|passwd|pwd|secret|code|otp|session|sessionid|sid|sig|signature|auth|lat|lng|lon|ip)="
+    "([^&#; \"'<>\n,，。）)]{1,300})",
+    re.IGNORECASE,
+)
+
+
+def _is_password(match: re.Match[str]) -> bool:
+    """A plain word after "is" is a complaint ("password is wrong"), unless it was set off by a colon."""
+    said = match.group(match.lastindex or 0)
+    if said.startswith("<") and said.endswith(">"):
+        return False
+    return not said.isalpha() or "=" in match.group() or ":" in match.group()
+
+
+def _is_place(match: re.Match[str]) -> bool:
+    numbers = [abs(float(n)) for n in re.findall(r"[0-9]+\.[0-9]+", match.group())]
+    return numbers[0] <= 180 and numbers[1] <= 180 and min(numbers) <= 90
+
+
+def _is_value(match: re.Match[str]) -> bool:
+    return not (match.group(1).startswith("<") or match.group(1).startswith("%3C"))
+
+
+def _is_key(match: re.Match[str]) -> bool:
+    return any(c.isdigit() for c in match.group(1))
+
+
+RULES: tuple[Rule, ...] = (
+    pattern_rule("PASSWORD", _PASSWORD, 4, group=2, accept=_is_password, reach=140),
+    pattern_rule("PASSWORD", _SPACED_PASSWORD, 9, group=1, accept=lambda m: any(c.isdigit() for c in m.group(1))),
+    pattern_rule("ONE_TIME_CODE", _CODE, 4, group=1, view=TextView.DIGITS),
+    pattern_rule("ONE_TIME_CODE", _CODE_FIRST, 4, group=1, view=TextView.DIGITS),
+    pattern_rule("API_KEY", _KEY, 2, reach=9_100),
+    pattern_rule("API_KEY", _BEARER, 3, group=1, accept=_is_key, reach=4_100),
+    pattern_rule("API_KEY", _CUED_KEY, 6, group=1, accept=_is_key, reach=2_100),
+    pattern_rule("API_KEY", _PEM, 1, reach=8_200),
+    pattern_rule("GEO_COORDINATES", _COORDINATES, 6, accept=_is_place),
+    pattern_rule("GEO_COORDINATES", _DEGREES, 6),
+    pattern_rule("GEO_COORDINATES", _PLACE_CUE, 6, group=1),
+    pattern_rule("URL_PARAMETER", _PARAMETER, 9, group=1, accept=_is_value, reach=340),
+)

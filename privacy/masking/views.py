@@ -1,0 +1,105 @@
+"""The two views of a batch, the rules that look at each, and where in each text which of them may match."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from privacy.masking.automaton import Automaton
+from privacy.masking.normalise.fold import Codes, FoldedBatch, fold_batch, text_of
+from privacy.masking.normalise.signs import Sign
+from privacy.masking.rules import Rule
+
+# In longer texts each rule is reported once, not at every place: a million digits are a million places.
+LONG = 2_000
+# So far behind the last possible end of a match an optional end of it, or what it looks ahead at, may reach.
+_AHEAD = 60
+
+Hits = dict[int, list[tuple[int, int]]]
+"""For each trigger that may match a text: between which code points of the view its matches may end, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedText:
+    """One text in both views; `origin` is None where every character kept its place."""
+
+    text: str
+    digits: str
+    origin: Sequence[int] | None
+
+    @staticmethod
+    def of(batch: FoldedBatch, place: int) -> "FoldedText":
+        """Return one text of a batch."""
+        first, last = int(batch.bounds[place]), int(batch.bounds[place + 1]) - 1
+        origin = None if batch.origin is None else (batch.origin[first:last] - batch.starts[place]).tolist()
+        return FoldedText(text_of(batch.text[first:last]), text_of(batch.digits[first:last]), origin)
+
+    @staticmethod
+    def alone(text: str) -> "FoldedText":
+        """Fold one text."""
+        return FoldedText.of(fold_batch([text]), 0)
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Map [start, end) of a view to the text that was folded."""
+        return (start, end) if self.origin is None else (self.origin[start], self.origin[end - 1] + 1)
+
+
+class View:
+    """The rules of one view by their triggers, the signs of disguise by theirs, and the automaton of all triggers."""
+
+    def __init__(self, rules: Sequence[Rule], signs: dict[Sign, re.Pattern[str]]) -> None:
+        triggers = list(dict.fromkeys([*(rule.trigger for rule in rules), *signs.values()]))
+        self.signs = {triggers.index(pattern): sign for sign, pattern in signs.items()}
+        self._automaton = Automaton(triggers)
+        self._rules = [[rule for rule in rules if rule.trigger is trigger] for trigger in triggers]
+
+    def hits_in(self, codes: Codes, bounds: npt.NDArray[np.int64]) -> dict[int, Hits]:
+        """Return which texts of a batch may hold something, and where."""
+        triggers, firsts, lasts = self._automaton.ends(text_of(codes).encode())
+        if not triggers:
+            return {}
+        widths = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x1_0000)
+        ends = np.searchsorted(np.cumsum(widths), [firsts, lasts])
+        texts = np.searchsorted(bounds, ends[0], side="right") - 1
+        ends += 1 - bounds[texts]
+        found: dict[int, Hits] = {}
+        for trigger, text, first, last in zip(triggers, texts.tolist(), *ends.tolist(), strict=True):
+            found.setdefault(text, {}).setdefault(trigger, []).append((first, last))
+        return found
+
+    def hits_of(self, text: str) -> Hits:
+        """Return which triggers may match one text of any length, and where."""
+        encoded = text.encode()
+        if len(text) > LONG:
+            return {trigger: [(0, len(text))] for trigger in self._automaton.which(encoded)}
+        hits: Hits = {}
+        for trigger, first, last in zip(*self._automaton.ends(encoded), strict=True):
+            # A place in bytes is never too early, and a fourth of it never too late.
+            hits.setdefault(trigger, []).append((first // 4, last))
+        return hits
+
+    def matches(self, text: str, hits: Hits) -> Iterator[tuple[int, int, Rule]]:
+        """Give what the rules find in a text, where the hits say that they may."""
+        for trigger, ends in hits.items():
+            for rule in self._rules[trigger]:
+                if rule.reach is None:
+                    parts = [(0, len(text))]
+                else:
+                    parts = _parts(ends, rule.reach)
+                for begin, finish in parts:
+                    for start, end in rule.find(text, begin, finish):
+                        yield start, end, rule
+
+
+def _parts(ends: list[tuple[int, int]], reach: int) -> list[tuple[int, int]]:
+    """Return the parts of a text to look at, apart from each other."""
+    parts: list[tuple[int, int]] = []
+    for first, last in ends:
+        begin, finish = max(0, first - reach), last + _AHEAD
+        if parts and begin <= parts[-1][1]:
+            parts[-1] = (min(begin, parts[-1][0]), max(finish, parts[-1][1]))
+        else:
+            parts.append((begin, finish))
+    return parts
