@@ -56,5 +56,11 @@ docs: $(STAMP) ## write the data model page from the table declarations
 bench-collector: setup ## acknowledged events a second, as JSON lines
 	@$(BIN)/python tests/benchmarks/bench_collector.py
 
+bench-masking: setup ## masked texts a second beside Presidio, as JSON lines
+	@$(BIN)/python tests/benchmarks/bench_masking.py
+
+fuzz-masking: setup ## look for texts on which masking breaks its promises (10 minutes)
+	@$(BIN)/python tests/benchmarks/fuzz_masking.py --minutes 10
+
 clean: ## remove what the demo and the tests wrote
 	@rm -rf .mangrove .protos-check

@@ -9,6 +9,7 @@ import typer
 from privacy.errors import MangroveError
 from services import log
 from services.adapters.commands import app as import_app
+from services.bench_commands import app as bench_app
 from services.collector.commands import app as collector_app
 from services.collector.commands import lander_app
 from services.demo.commands import demo
@@ -29,6 +30,7 @@ app.add_typer(collector_app, name="collector")
 app.add_typer(lander_app, name="lander")
 app.add_typer(import_app, name="import")
 app.add_typer(lake_app, name="lake")
+app.add_typer(bench_app, name="bench")
 app.add_typer(ml_app, name="ml")
 app.add_typer(masking_app, name="masking")
 app.add_typer(query_app, name="query")

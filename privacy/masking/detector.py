@@ -10,7 +10,7 @@ from privacy.masking import names
 from privacy.masking.conflicts import Detection, settled
 from privacy.masking.failures import MaskingFailed
 from privacy.masking.guard import Guard
-from privacy.masking.normalise.escapes import unescape
+from privacy.masking.normalise.escapes import readings
 from privacy.masking.normalise.fold import fold_batch, text_of
 from privacy.masking.normalise.islands import islands
 from privacy.masking.normalise.reading import Reading
@@ -96,14 +96,15 @@ class Detector:
 
     def _disguised(self, text: str) -> Iterator[Detection]:
         """Give what is found when escapes are read and spelled digits are taken for digits."""
-        as_written = Reading.of(text)
-        unescaped = unescape(as_written)
-        plain, folded = _folded(unescaped)
-        if unescaped is not as_written:
-            yield from self._read(plain, folded)
-        spelled = spell_out(plain)
-        if spelled is not plain:
-            yield from self._read(*_folded(spelled))
+        # Folded first, for escapes are disguised too, and again, for what they say may be.
+        as_written, _ = _folded(Reading.of(text))
+        for unescaped in (as_written, *readings(as_written)):
+            plain, folded = _folded(unescaped)
+            if unescaped is not as_written:
+                yield from self._read(plain, folded)
+            spelled = spell_out(plain)
+            if spelled is not plain:
+                yield from self._read(*_folded(spelled))
 
     def _read(self, reading: Reading, folded: FoldedText) -> Iterator[Detection]:
         for start, end, rule in self._matches(folded, self._hits_of(folded)):

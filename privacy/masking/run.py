@@ -149,8 +149,9 @@ class Run:
             self.text(masked, index, key)
 
         def join() -> None:
+            numbers: dict[str, int] = {}
             for key, value in zip(masked, values, strict=True):
-                out[_free(out, key)] = value
+                out[_free(out, key, numbers)] = value
 
         self._endings.append(join)
         return out, values
@@ -226,9 +227,10 @@ def _all_of(waiting: _Waiting, found: Findings) -> Findings:
     return (Found(0, len(text), entity),)
 
 
-def _free(entries: dict[str, Any], key: str) -> str:
+def _free(entries: dict[str, Any], key: str, numbers: dict[str, int]) -> str:
     """Two keys may be masked to the same placeholder: the later ones are numbered, so that no entry is lost."""
-    free, number = key, 2
+    free = key
     while free in entries:
-        free, number = f"{key}#{number}", number + 1
+        numbers[key] = numbers.get(key, 1) + 1
+        free = f"{key}#{numbers[key]}"
     return free

@@ -84,10 +84,7 @@ class View:
         """Give what the rules find in a text, where the hits say that they may."""
         for trigger, ends in hits.items():
             for rule in self._rules[trigger]:
-                if rule.reach is None:
-                    parts = [(0, len(text))]
-                else:
-                    parts = _parts(ends, rule.reach)
+                parts = [(0, len(text))] if rule.reach is None else _parts(ends, rule.reach)
                 for begin, finish in parts:
                     for start, end in rule.find(text, begin, finish):
                         yield start, end, rule

@@ -31,7 +31,7 @@ BRONZE_EVENTS = Table(
 
 QUARANTINE_EVENTS = Table(
     name="quarantine.events",
-    meaning="Events that were refused as invalid: which rule they broke, nothing of what they held.",
+    meaning="Events that were invalid or could not be searched: field and rule, nothing of what they held.",
     key=("journal_id", "sequence"),
     writer="lander",
     columns=(

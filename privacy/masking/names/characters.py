@@ -8,7 +8,7 @@ HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 """The range of Han characters, for a character class."""
 
 SURE_SURNAMES = (
-    "傅屠寇赖奚习冼郦李王张刘陈江周吴杨赵徐朱胡邓罗孙黄叶林何彭许宋郭梁潘郑韩毛董乔冯丁姜戴袁贾曹唐曾孔沈苏卢童褚邹雷汪秦吕孟肖蔡"
+    "尉傅屠寇赖奚习冼郦李王张刘陈江周吴杨赵徐朱胡邓罗孙黄叶林何彭许宋郭梁潘郑韩毛董乔冯丁姜戴袁贾曹唐曾孔沈苏卢童褚邹雷汪秦吕孟肖蔡"
     "侯陆鲁蒋邱龚崔谭杜陶俞钟魏阎熊梅姚尹邵艾韦廖霍汤聂薛郝穆萧鲍庞樊邢倪舒葛窦颜柳翟殷仲裴鄢闵喻戚牟詹柯阮冉滕靳"
     "佟晏瞿祁耿仇苟匡姬缪荀鞠胥覃闫骆佘卞岑甄臧谌逄邬亓亢仝刁厉奚娄昝晁漆糜茅蒯蔺虞裘褟谯辜邴郜钮闾隋麴"
 )
@@ -72,6 +72,9 @@ NEVER_GIVEN = (
     "帮查买卖退换都去给已怎没后和您上"
 )
 """Characters that no given name has."""
+
+NEVER_LAST = "用以于为是先获任副迎家老"
+"""Characters that end a given name only before a sign; inside a sentence the name has ended before them."""
 
 SELDOM_GIVEN = (
     "下专两个主事于交产亲件价位使供便候做入具再决出击分制办务动包区十单反取只号司告员咨售回场址处外姓完审客寄将差市度"

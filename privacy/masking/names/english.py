@@ -128,8 +128,8 @@ def _opens_sentence(text: str, start: int) -> bool:
 
 _BEFORE = frozenset(
     "by hi hello hey dear to from with and or mr mrs ms dr miss says said called calls me named kid son daughter "
-    "husband wife brother sister friend partner regards cheers sincerely love thanks name user customer for than producer "
-    "songwriter singer actor director".split()
+    "husband wife brother sister friend partner regards cheers sincerely love thanks name user customer for than "
+    "producer songwriter singer actor director".split()
 )
 
 

@@ -6,7 +6,7 @@ from privacy.masking.names import characters as ch
 from privacy.masking.names import context as ctx
 from privacy.masking.names.words import Words, is_known
 
-ENOUGH = 6.0
+ENOUGH = 5.5
 """Points from which a stretch is taken for a name when nothing but the sentence speaks for it."""
 
 _SURNAME_POINTS = {
@@ -32,6 +32,8 @@ _FOLLOWING = {
 }
 _NEVER_GIVEN = frozenset(ch.NEVER_GIVEN)
 _SURE = frozenset(ch.in_both_scripts(ch.SURE_SURNAMES))
+_NEVER_LAST = frozenset(ch.NEVER_LAST)
+_SURE_GIVEN = frozenset(ch.SURE_GIVEN)
 _BETWEEN = 1.0
 """Points for standing between two signs that both belong beside a name, as 、 and 、 do in a list."""
 _MOST_CUTS = 4.0 + _BETWEEN + 1.0
@@ -66,10 +68,10 @@ def may_begin(text: str, at: int) -> bool:
     """Say whether a surname's character is no part of an everyday word: a quick look, before anything is cut."""
     pair = text[at : at + 2]
     if pair in ctx.EVERYDAY:
-        return False
+        return text[at] in _SURE and text[at + 2 : at + 3] in _SURE_GIVEN
     if at and is_known(text[at - 1 : at + 1]) and not after_role(text, at):
         return False
-    if text[at] in _SURE or pair[1:] in ch.SURE_GIVEN or not is_known(pair):
+    if text[at] in _SURE or pair[1:] in _SURE_GIVEN or not is_known(pair):
         return True
     return is_known(text[at : at + 3]) or after_role(text, at)
 
@@ -99,6 +101,8 @@ def best(words: Words, start: int, bonus: float = 0.0) -> tuple[int, float] | No
             continue
         if left is None:
             left = before(words, start) + bonus
+        if given[1:] in _NEVER_LAST and right != _EDGE and end < len(text):
+            points -= 2
         points += words.cuts(start, end) + left + right
         if left >= 1 and right >= 1:
             points += _BETWEEN
@@ -118,7 +122,7 @@ def _characters(text: str, start: int, surname: int, given: str) -> float:
         points += (one + two) * 0.7 + (0.5 if given[0] == given[1] else 0.0)
     end = start + surname + len(given)
     if text[start:end] in ctx.EVERYDAY:
-        return points - 6
+        return points - 9
     if end - start > 2 and text[start : start + 2] in ctx.EVERYDAY:
         return points - 3
     return points

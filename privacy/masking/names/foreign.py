@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from privacy.masking.names import characters as ch
-from privacy.masking.names.context import NOT_PEOPLE
-from privacy.masking.names.evidence import after, before, windows
+from privacy.masking.names.context import EVERYDAY, NOT_PEOPLE, ROLES, SPEECH
+from privacy.masking.names.evidence import after, after_role, before, windows
 from privacy.masking.names.words import Words
 from privacy.masking.rules.rule import Rule
 
@@ -53,4 +53,28 @@ def _dotted(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             yield first + margin, taken
 
 
-FOREIGN = (Rule("PERSON", _FIRST, _by_sound, 8), Rule("PERSON", _DOT_SEEN, _dotted, 8))
+_PAIR = re.compile(f"(?<![{_SOUNDS}])[{_SOUNDS}]{{2}}(?![{_SOUNDS}])")
+_SAYING = "|".join(sorted(word for word in SPEECH if len(word) == 2 or word in "说称"))
+_PAIR_SEEN = re.compile(f"[{_SOUNDS}]{{2}}(?:{_SAYING})|(?:{'|'.join(sorted(ROLES))})[{_SOUNDS}]{{2}}")
+
+
+def _pairs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield foreign names of two characters, which only their place in the sentence shows: 外长库克, 科恩表示."""
+    for match in _PAIR.finditer(text, start, end):
+        first, last = match.span()
+        if not (after_role(text, first) or text[last : last + 2] in SPEECH or text[last : last + 1] in "说称"):
+            continue
+        margin = max(0, first - 6)
+        words = Words(ch.simplified(text[margin : last + 6]), margin)
+        if (
+            words.foreign(first - margin, last - margin) > 0
+            and words.text[first - margin : last - margin] not in EVERYDAY
+        ):
+            yield first, last
+
+
+FOREIGN = (
+    Rule("PERSON", _FIRST, _by_sound, 8),
+    Rule("PERSON", _DOT_SEEN, _dotted, 8),
+    Rule("PERSON", _PAIR_SEEN, _pairs, 8),
+)

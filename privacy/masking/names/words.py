@@ -66,7 +66,7 @@ class Words:
             if end - start > 2 or self.text[start] in ch.SURE_SURNAMES:
                 return 4.0
             return -1.0  # the dictionary calls many a thing a person: 史实, 庄园, 卫星
-        if end - start == 3 and self.text[start] in ch.SURE_SURNAMES and tag in {"n", "nrt"}:
+        if end - start == 3 and self.text[start] in ch.SURE_SURNAMES and tag in {"n", "nrt", "t"}:
             return 1.0
         return -5.0
 

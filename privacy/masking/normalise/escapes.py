@@ -2,14 +2,15 @@
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import unquote_to_bytes
 
 from privacy.masking.normalise.fold import expands
 from privacy.masking.normalise.reading import Reading
 
 MAY_BE_ESCAPED = re.compile(
-    r"%[0-9A-Fa-fu][0-9A-Fa-f]|\\[uUxnrt/\"0-7]|&#|&[A-Za-z]{2,31};|=[0-9A-F]{2}=[0-9A-F]{2}|=\r?\n|\n[ \t]{0,3}>"
+    r"%[0-9A-Fa-fu][0-9A-Fa-f]|\\[uUxnrt/\"0-7]|&#|&[A-Za-z]{2,31};|=[0-9A-F]{2}[^=\n]{0,8}=[0-9A-F]{2}|=\r?\n"
+    r"|\n[ \t]{0,3}>"
 )
 """Every text with an escape matches it, but for characters that stand for several."""
 
@@ -31,19 +32,34 @@ _ESCAPE = re.compile(
     r"|\\(?P<octal>[0-3][0-7]{2})"
     r"|\\(?P<short>[nrt/\"])"
     r"|(?P<entity>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?)"
-    r"|(?P<printable>(?:=[0-9A-F]{2}){2,400})"
-    r"|(?P<soft>=\r?\n(?:[ \t]{0,3}>){0,9})"
     r"|(?P<quoted>\r?\n(?:[ \t]{0,3}>){1,9}[ \t]?)"
 )
+_PRINTABLE = re.compile(r"(?P<printable>(?:=[0-9A-F]{2}){1,400})|(?P<soft>=\r?\n(?:[ \t]{0,3}>){0,9})")
 _SHORT = {"n": "\n", "r": "\n", "t": " ", "/": "/", '"': '"'}
 
 
+def readings(reading: Reading) -> Iterator[Reading]:
+    """Give what a text says when its escapes are read, also nested ones; nothing if there are none.
+
+    Quoted-printable is read apart from the rest: in a query of a URL "=13" is the beginning of a number.
+    """
+    plain = unescape(reading)
+    if plain is not reading:
+        yield plain
+    printed = _unescaped(reading, _PRINTABLE)
+    if printed is not reading:
+        yield unescape(printed)
+
+
 def unescape(reading: Reading) -> Reading:
-    """Return the reading with escapes read, also nested ones; the same object if there are none."""
+    """Return the reading with escapes read, but for quoted-printable; the same object if there are none."""
+    return _unescaped(reading, _ESCAPE)
+
+
+def _unescaped(reading: Reading, escape: re.Pattern[str]) -> Reading:
     for _ in range(_DEEPEST):
         before = reading
-        if MAY_BE_ESCAPED.search(reading.text):
-            reading = reading.rewritten(_ESCAPE, _read)
+        reading = reading.rewritten(escape, _read)
         if reading is before:
             break
     if LIGATURE.search(reading.text):

@@ -16,7 +16,7 @@ Codes = npt.NDArray[np.uint32]
 _NOTHING, _BREAK, _UNKNOWN = 0xFFFF_FFFF, 0x10_FFFF, 0xFFFD
 _SPECIAL = {
     # Cyrillic, Greek and other letters that look like Latin ones (Unicode TR 39 confusables, the common part).
-    **dict(zip("асеһіјорԛѕԁѵԝхуɡıɑʋոսАВЕНІЈКМОРЅТХУԌԚԜ", "acehijopqsdvwxygiavnuABEHIJKMOPSTXYGQW", strict=True)),
+    **dict(zip("асеһіјорԛѕԁѵԝхуɡıɑʋոսАВСЕНІЈКМОРЅТХУԌԚԜ", "acehijopqsdvwxygiavnuABCEHIJKMOPSTXYGQW", strict=True)),
     **dict(zip("οανρυικτχΑΒΕΖΗΙΚΜΝΟΡΤΥΧϲϳѐё", "oavpuiktxABEZHIKMNOPTYXcjee", strict=True)),
     **dict(zip("−‐‑⁃﹘ー〜～⸺⸻", "----------", strict=True)),
     **dict.fromkeys("\t\v\f\u2800\u3164\u115f\u1160\uffa0", " "),

@@ -45,15 +45,17 @@ _TYPES = (
     "|Pkwy|Highway|Hwy|Close|Crescent|Cres|Circle|Cir|Trail|Row|Gardens|Grove|Mews|Walk|Alley"
 )
 _UNIT_EN = "(?:Apt|Apartment|Suite|Ste|Unit|Flat|Room|Rm|Floor|Fl|#)\\.? ?#?[0-9A-Za-z-]{1,6}"
-_PLACE_EN = "[A-Z][a-zA-Z.'-]{1,20}(?: [A-Z][a-zA-Z.'-]{1,20}){0,2}"
+_NAME_EN = "[A-Z][a-zA-Z.'-]{0,19}[a-z.](?![A-Za-z0-9])"
+_PLACE_EN = f"{_NAME_EN}(?: {_NAME_EN}){{0,2}}"
+_POSTCODES = "[0-9]{4,5}(?:-[0-9]{4})?|[A-Z]{1,2}[0-9][0-9A-Z]? [0-9][A-Z]{2}|[A-Z][0-9]{2} [A-Z0-9]{4}"
 _TAIL_EN = (
-    f"(?:[,\n]? {{0,3}}{_UNIT_EN})?(?:[,\n] {{0,3}}{_PLACE_EN})?(?:[,\n]? {{0,3}}[A-Z]{{2}}(?![A-Za-z]))?"
-    "(?:[,\n]? {0,3}(?:[0-9]{5}(?:-[0-9]{4})?|[A-Z]{1,2}[0-9][0-9A-Z]? [0-9][A-Z]{2})(?![0-9A-Za-z]))?"
+    f"(?:[,\n]? {{0,3}}{_UNIT_EN})?(?:[,\n] {{0,3}}{_PLACE_EN})?(?:[,\n]? {{0,3}}[A-Z]{{2}}(?![A-Za-z0-9]))?"
+    f"(?:[,\n]? {{0,3}}(?:{_POSTCODES})(?![0-9A-Za-z]))?"
 )
 _HOUSE_EN = "(?:[0-9]{1,6} )?[0-9]{1,6}[A-Za-z]?(?:-[0-9]{1,4})?"
 _WESTERN = re.compile(
     f"(?<![0-9A-Za-z.$€£#-])(?:{_UNIT_EN},? )?{_HOUSE_EN} (?:[NSEW]\\.? |North |South |East |West )?"
-    f"(?:[A-Z0-9][A-Za-z0-9.'-]{{0,20}} ){{1,4}}(?:{_TYPES})(?![A-Za-z])\\.?{_TAIL_EN}"
+    f"(?:(?:[A-Z0-9][A-Za-z0-9.'-]{{0,20}} ){{1,4}}(?:{_TYPES})|[A-Z][a-z]{{2,12}}way)(?![A-Za-z])\\.?{_TAIL_EN}"
 )
 _BOX = re.compile(f"(?:P\\.? ?O\\.? ?Box|PO Box|Post Office Box) [0-9]{{1,8}}(?![0-9]){_TAIL_EN}", re.IGNORECASE)
 _POSTCODE = re.compile("(?<![A-Za-z0-9])[A-Z]{1,2}[0-9][0-9A-Z]? [0-9][ABD-HJLNP-UW-Z]{2}(?![A-Za-z0-9])")

@@ -17,8 +17,10 @@ _GROUP = re.compile("[0-9]+")
 _TRIGGER = re.compile(f"[0-9](?:{GAP}[0-9]){{8}}")
 # Only what is short comes again for the next rule at once; the cache lives in memory only.
 _CACHED_LENGTH = 2_000
-# No number that we know has more digits.
+# No number that we know has more digits; those of cards are looked for by their groups.
 _LONGEST = 19
+_LENGTHS = frozenset({9, 10, 11, 12, 13, 15, 17, 18})
+_WITHOUT_SEPARATORS = str.maketrans("", "", " .()·•_~*/|,、\n-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class DigitRun:
         digits: The digits alone.
         places: Where each stands in the view.
         bounds: The first digit of each group without separators, and one behind the last.
-        windows: By length, up to 19: the first digit of each part that no digit stands directly before or after.
+        windows: By the lengths that rules ask for: the first digit of each part that stands between separators.
     """
 
     text: str
@@ -44,7 +46,7 @@ class DigitRun:
         return self.places[first], self.places[last - 1] + 1
 
     def parts(self, length: int) -> Sequence[int]:
-        """Return the first digit of each part of a length, up to 19, that stands between separators."""
+        """Return the first digit of each part of a length in `_LENGTHS` that stands between separators."""
         return self.windows.get(length, ())
 
 
@@ -70,10 +72,9 @@ def _run(text: str, start: int, end: int) -> DigitRun:
     windows: dict[int, list[int]] = {}
     for index, first in enumerate(bounds):
         for last in bounds[index + 1 : index + 1 + _LONGEST]:
-            if last - first > _LONGEST:
-                break
-            windows.setdefault(last - first, []).append(first)
-    return DigitRun(text, "".join([text[place] for place in places]), places, tuple(bounds), windows)
+            if last - first in _LENGTHS:
+                windows.setdefault(last - first, []).append(first)
+    return DigitRun(text, written.translate(_WITHOUT_SEPARATORS), places, tuple(bounds), windows)
 
 
 _cached_runs = lru_cache(64)(_runs)

@@ -42,7 +42,7 @@ _VERSION = re.compile(r"(?i)(?:版本号?|version|ver\.?|firmware|固件|v)[ :]{
 _HEXTET = "[0-9A-Fa-f]{1,4}"
 _IPV6 = re.compile(
     f"(?<![A-Za-z0-9_.])(?:{_HEXTET}(?::{_HEXTET}){{7}}|(?:{_HEXTET}(?::{_HEXTET}){{0,6}})?::"
-    f"(?:{_HEXTET}(?::{_HEXTET}){{0,6}})?(?:(?<=:)[0-9]{{1,3}}(?:\\.[0-9]{{1,3}}){{3}})?)(?![A-Za-z0-9_])(?!:[0-9A-Fa-f])"
+    f"(?:{_HEXTET}(?::{_HEXTET}){{0,6}})?(?:(?<=:)[0-9]{{1,3}}(?:\\.[0-9]{{1,3}}){{3}})?)(?![A-Za-z0-9_])(?!:[0-9A-Fa-f:])"
 )
 _PAIR = "[0-9A-Fa-f]{2}"
 _MAC = re.compile(
@@ -76,8 +76,12 @@ def _is_ip(match: re.Match[str]) -> bool:
 
 
 def _is_spelled(match: re.Match[str]) -> bool:
-    """The word "at" and the # stand for much else: then the dots are spelled too, or the host is a known one."""
-    return _PLAIN_DOTS.search(match.group()) is None or _PROVIDER.search(match.group()) is not None
+    """The word "at" and the # stand for much else: then the dots are spelled too, or the host or the form says it."""
+    written = match.group()
+    if _PLAIN_DOTS.search(written) is None or _PROVIDER.search(written) is not None:
+        return True
+    before = match.string[max(0, match.start() - 1) : match.start()]
+    return "#" in written and " " not in written and before not in ("/", ".", "#", "&", "?")
 
 
 def _is_handle(match: re.Match[str]) -> bool:

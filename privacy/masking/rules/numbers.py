@@ -11,6 +11,8 @@ _FINAL_X = re.compile(f"{GAP}[Xx](?![0-9A-Za-z])")
 _IBAN_START = re.compile("(?<![A-Za-z0-9])[A-Za-z]{2}[ .-]?[0-9](?:[ .·•_~*/|-]{0,3}[A-Za-z0-9]){11}")
 _ALNUM = re.compile("[A-Za-z0-9]")
 _SSN_CUE = re.compile("ssn|social security|社会?安全?号", re.IGNORECASE)
+_ID_CUE = re.compile("身份|证件|resident", re.IGNORECASE)
+_COORDINATES = re.compile("[0-9]{1,3}\\.[0-9]{3,9}[ ,/-]{1,3}[0-9]{1,3}\\.[0-9]{3,9}")
 _CARD_GROUPS = frozenset(
     {(4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 4, 1), (4, 6, 5), (4, 6, 4), (6, 13), (6, 10)}
 )
@@ -19,6 +21,8 @@ _LITTLE_LONGER = 26
 
 
 def _ids(run: DigitRun) -> Iterator[tuple[int, int]]:
+    if len(run.digits) < 17 or _COORDINATES.fullmatch(run.text, run.places[0], run.places[-1] + 1):
+        return
     for first in run.parts(18):
         if is_resident_id(run.digits[first : first + 18]):
             yield run.span(first, first + 18)
@@ -32,8 +36,13 @@ def _ids(run: DigitRun) -> Iterator[tuple[int, int]]:
 def _old_ids(run: DigitRun) -> Iterator[tuple[int, int]]:
     for first in run.parts(15):
         digits = run.digits[first : first + 15]
-        if is_resident_id(digits) and not is_card(digits):
+        if is_resident_id(digits) and (_is_said_id(run, first) or not (is_card(digits) or is_imei(digits))):
             yield run.span(first, first + 15)
+
+
+def _is_said_id(run: DigitRun, first: int) -> bool:
+    start = run.places[first]
+    return _ID_CUE.search(run.text, max(0, start - 12), start) is not None
 
 
 def _imeis(run: DigitRun) -> Iterator[tuple[int, int]]:
@@ -44,7 +53,9 @@ def _imeis(run: DigitRun) -> Iterator[tuple[int, int]]:
 
 def _cards(run: DigitRun) -> Iterator[tuple[int, int]]:
     """Give the cards of a run: the whole, else each part that is grouped as cards are, else any part between gaps."""
-    if len(run.digits) < 12:
+    if len(run.digits) < 12 or _COORDINATES.fullmatch(run.text, run.places[0], run.places[-1] + 1):
+        return
+    if len(run.digits) == 15 and _is_said_id(run, 0) and is_resident_id(run.digits):
         return
     if len(run.digits) <= 19 and is_card(run.digits):
         yield run.span(0, len(run.digits))

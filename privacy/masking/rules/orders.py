@@ -2,7 +2,7 @@
 
 import re
 
-from privacy.masking.rules.rule import Rule, TextView, cues, pattern_rule
+from privacy.masking.rules.rule import Rule, cues, pattern_rule
 
 _NUMBER = "[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){5,35}"
 _CUED = re.compile(
@@ -16,7 +16,7 @@ _CUED = re.compile(
 )
 # Carriers' own forms: SF Express, YTO, JD, UPS, and the Universal Postal Union's S10.
 _CARRIER = re.compile(
-    "(?<![A-Za-z0-9])(?:SF[0-9]{12,15}|YT[0-9]{13}|JD[A-Z]{0,2}[0-9]{9,15}|1Z[0-9A-Z]{16}|[A-Z]{2}[0-9]{9}[A-Z]{2}"
+    "(?<![A-Za-z0-9])(?:SF[0-9]{12,15}|(?:YT|JT)[0-9]{13}|JD[A-Z]{0,2}[0-9]{9,15}|1Z[0-9A-Z]{16}|[A-Z]{2}[0-9]{9}[A-Z]{2}"
     "|(?:ZTO|STO|YD|DB|EMS)[0-9]{10,15})(?![A-Za-z0-9])"
 )
 # What is a mobile number stays one, whatever stands before it.
@@ -29,6 +29,6 @@ def _is_number(match: re.Match[str]) -> bool:
 
 
 RULES: tuple[Rule, ...] = (
-    pattern_rule("ORDER_NUMBER", _CUED, 4, group=1, accept=_is_number, view=TextView.DIGITS),
-    pattern_rule("ORDER_NUMBER", _CARRIER, 4, view=TextView.DIGITS),
+    pattern_rule("ORDER_NUMBER", _CUED, 4, group=1, accept=_is_number),
+    pattern_rule("ORDER_NUMBER", _CARRIER, 4),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from privacy.masking.rules.digits import DigitRun, run_rule
 from privacy.masking.rules.rule import Rule, TextView, cues, pattern_rule
 
-_EXTENSION = "(?:[ ,;]{0,2}(?:转|分机号?|ext\\.?|extension|x|#)[ .:]{0,2}[0-9]{1,6}(?![0-9]))?"
+_EXTENSION = "(?:[ ,;]{0,2}(?:转分机号?|转|分机号?|ext\\.?|extension|x|#)[ .:]{0,2}[0-9]{1,6}(?![0-9]))?"
 _AFTER_MOBILE = re.compile(_EXTENSION, re.IGNORECASE)
 _AFTER_LANDLINE = re.compile(f"-[0-9]{{1,5}}(?![0-9])|{_EXTENSION}", re.IGNORECASE)
 _COUNTRY = re.compile("(?:\\(?\\+ ?|\\(?(?<![0-9])00|(?<![0-9])\\(?)8 ?6\\)?[ .·()_-]{0,3}$|[(+]$")
@@ -62,8 +62,13 @@ def _landlines(run: DigitRun) -> Iterator[tuple[int, int]]:
     for length in (12, 11, 10):
         for first in run.parts(length):
             number = run.digits[first : first + length]
-            area = 3 if number[1] in "12" else 4
-            if number[0] == "0" and number[1] != "0" and length - area in (7, 8) and number[area] in "2345678":
+            area = 3 if number[1] == "2" or number[:3] == "010" else 4
+            if (
+                number[0] == "0"
+                and number[1] not in "01"[: 1 + (area == 4)]
+                and length - area in (7, 8)
+                and number[area] in "2345678"
+            ):
                 start, end = run.span(first, first + length)
                 yield _with_country(run.text, start, end), _behind(_AFTER_LANDLINE, run.text, end)
 

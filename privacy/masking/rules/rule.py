@@ -47,14 +47,16 @@ class Rule:
 def cues(chinese: str, english: str = "") -> str:
     """Return a pattern of words that announce something, which is quickly left where none begins.
 
+    The names of entities in placeholders, such as <PHONE_NUMBER>, announce nothing.
+
     Args:
         chinese: Words with | between them, each beginning with a literal character or a class.
         english: The same, in lower case; they match only at the beginning of a word.
     """
     words = [word for word in (*chinese.split("|"), *english.split("|")) if word]
     firsts = "".join(dict.fromkeys("".join(w[1 : w.index("]")] if w[0] == "[" else w[0] for w in words)))
-    said = "|".join(part for part in (chinese, f"(?<![A-Za-z])(?:{english})" if english else "") if part)
-    return f"(?=[{firsts}{''.join(c.upper() for c in firsts if c.isascii())}])(?:{said})"
+    said = "|".join(part for part in (chinese, f"(?<![A-Za-z<])(?:{english})" if english else "") if part)
+    return f"(?=[{firsts}{''.join(c.upper() for c in firsts if c.isascii())}])(?:{said})(?!>)"
 
 
 def pattern_rule(

@@ -14,7 +14,8 @@ _PASSWORD = re.compile(
 _SPACED_PASSWORD = re.compile("(?:密码|口令|(?<![A-Za-z])[Pp]assword|(?<![A-Za-z])pwd)[ ]{0,1}([!-&(-+.-:<-~]{4,64})")
 _CODE_CUE = cues(
     "验证码|校验码|动态码|动态密码|确认码",
-    "verification code|security code|passcode|one[- ]time (?:code|password|pin)|otp|auth(?:entication)? code",
+    "verification code|security code|passcode|one[- ]time (?:code|password|pin)|otp|auth(?:entication)? code"
+    "|the code (?:is|was)|my code (?:is|was)|your code (?:is|was)",
 )
 _CODE = re.compile(f"{_CODE_CUE}[^0-9\n]{{0,10}}((?:[A-Z]-)?[0-9](?:[ -]?[0-9]){{3,7}})(?![0-9A-Za-z])", re.IGNORECASE)
 _CODE_FIRST = re.compile(
@@ -56,7 +57,7 @@ _PARAMETER = re.compile(
     "[?&;](?:[a-z]{0,12}[_.-])?(?:name|firstname|lastname|fullname|username|nickname|user|account|email|mail|phone|mobile"
     "|tel|addr|address|idcard|card|cardno|birthday|birth|dob|ssn|passport|wx|wechat|qq|openid|token|key|apikey|password"
     "|passwd|pwd|secret|code|otp|session|sessionid|sid|sig|signature|auth|lat|lng|lon|ip)="
-    "([^&#; \"'<>\n,，。）)]{1,300})",
+    "([^&#?; \"'<>\n,，。）)\\[\\]\u4e00-\u9fff]{1,300}|[\u4e00-\u9fff·]{1,30})",
     re.IGNORECASE,
 )
 
@@ -84,15 +85,15 @@ def _is_key(match: re.Match[str]) -> bool:
 
 RULES: tuple[Rule, ...] = (
     pattern_rule("PASSWORD", _PASSWORD, 4, group=2, accept=_is_password, reach=140),
-    pattern_rule("PASSWORD", _SPACED_PASSWORD, 9, group=1, accept=lambda m: any(c.isdigit() for c in m.group(1))),
+    pattern_rule("PASSWORD", _SPACED_PASSWORD, 5, group=1, accept=lambda m: any(c.isdigit() for c in m.group(1))),
     pattern_rule("ONE_TIME_CODE", _CODE, 4, group=1, view=TextView.DIGITS),
     pattern_rule("ONE_TIME_CODE", _CODE_FIRST, 4, group=1, view=TextView.DIGITS),
     pattern_rule("API_KEY", _KEY, 2, reach=9_100),
     pattern_rule("API_KEY", _BEARER, 3, group=1, accept=_is_key, reach=4_100),
     pattern_rule("API_KEY", _CUED_KEY, 6, group=1, accept=_is_key, reach=2_100),
     pattern_rule("API_KEY", _PEM, 1, reach=8_200),
-    pattern_rule("GEO_COORDINATES", _COORDINATES, 6, accept=_is_place),
-    pattern_rule("GEO_COORDINATES", _DEGREES, 6),
+    pattern_rule("GEO_COORDINATES", _COORDINATES, 0, accept=_is_place),
+    pattern_rule("GEO_COORDINATES", _DEGREES, 0),
     pattern_rule("GEO_COORDINATES", _PLACE_CUE, 6, group=1),
     pattern_rule("URL_PARAMETER", _PARAMETER, 9, group=1, accept=_is_value, reach=340),
 )
