@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from functools import cache
 
 from privacy.masking.written import as_meant, digits_of
 from privacy.pseudonyms import Pseudonymiser
@@ -40,7 +39,7 @@ ENTITIES = tuple(TOKEN_TYPES)
 WITHHELD, NUMBER = "<WITHHELD>", "<NUMBER>"
 """Stand for a text that could not be searched, and for a number too large to be exact."""
 
-_PLACEHOLDER_NAME = re.compile("[A-Z][A-Z0-9_]{0,39}")
+PLACEHOLDER_NAME = re.compile("[A-Z][A-Z0-9_]{0,39}")
 
 
 class Action(StrEnum):
@@ -67,7 +66,7 @@ def _last(count: int, at_least: int) -> Callable[[str], str | None]:
     return keep
 
 
-def _domain(value: str) -> str | None:
+def domain_part(value: str) -> str | None:
     """Keep an e-mail's domain, unless it holds digits enough to be a number."""
     domain = value.rpartition("@")[2].lower()
     readable = re.fullmatch(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,4}", domain)
@@ -80,6 +79,9 @@ def _first(value: str) -> str | None:
     return f"{letters[0].upper()}*" if len(letters) > 1 else None
 
 
+LAST_FOUR = ("PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "ORDER_NUMBER")
+LAST_TWO = ("CN_RESIDENT_ID", "PASSPORT", "CN_TRAVEL_PERMIT")
+
 PARTIAL: dict[str, Callable[[str], str | None]] = {
     "PHONE_NUMBER": _last(4, 7),
     "CREDIT_CARD": _last(4, 12),
@@ -89,7 +91,7 @@ PARTIAL: dict[str, Callable[[str], str | None]] = {
     "CN_RESIDENT_ID": _last(2, 15),
     "PASSPORT": _last(2, 7),
     "CN_TRAVEL_PERMIT": _last(2, 7),
-    "EMAIL_ADDRESS": _domain,
+    "EMAIL_ADDRESS": domain_part,
     "PERSON": _first,
 }
 """What stays of an entity under PARTIAL, None where the value is too short to lose the rest.
@@ -113,48 +115,10 @@ def stand_in(action: Action, entity: str, value: str, tokens: Pseudonymiser | No
     """
     if action is Action.DROP:
         return ""
-    name = entity if _PLACEHOLDER_NAME.fullmatch(entity) else "PERSONAL"
+    name = entity if PLACEHOLDER_NAME.fullmatch(entity) else "PERSONAL"
     kept = None
     if action is Action.TOKEN and tokens is not None:
         kept = tokens.token(TOKEN_TYPES[entity], as_meant(entity, value))
     elif action is Action.PARTIAL:
         kept = PARTIAL[entity](as_meant(entity, value))
     return f"<{name}:{kept}>" if kept else f"<{name}>"
-
-
-@cache
-def _placeholders(own: tuple[str, ...]) -> re.Pattern[str]:
-    names = "|".join((*ENTITIES, *own, "PERSONAL", "NUMBER", "WITHHELD"))
-    tokens = "|".join(f"{entity}:{kind}" for entity, kind in TOKEN_TYPES.items())
-    # 52 characters of base32 hold 260 bits, of which the last four of an HMAC-SHA256 are zero.
-    return re.compile(
-        f"<(?:(?P<token>(?:{tokens})\\.[1-9][0-9]{{0,2}}\\.[A-Z2-7]{{51}}[AQ])>|(?:{names})>"
-        f"|(?P<domain>EMAIL_ADDRESS:\\*@))"
-    )
-
-
-def own_marks(text: str, own: tuple[str, ...] = ()) -> tuple[str, list[tuple[int, int]]]:
-    """Return a text whose tokens look like placeholders, and where placeholders and tokens stand.
-
-    Only what has the exact form of ours counts: `<PHONE_NUMBER:13800138000>` hides nothing. The text returned has
-    the same length; tokens are blotted out in it, because their letters and digits say nothing, and so is the @ of an
-    e-mail's domain that stayed.
-
-    Args:
-        text: Any text.
-        own: Entities beside ours.
-    """
-    if "<" not in text:
-        return text, []
-    marks: list[tuple[int, int]] = []
-
-    def blotted(mark: re.Match[str]) -> str:
-        if mark["domain"]:
-            return mark.group().replace("@", "_")
-        marks.append(mark.span())
-        if not mark["token"]:
-            return mark.group()
-        entity = mark["token"].partition(":")[0]
-        return f"<{entity}".ljust(len(mark.group()) - 1, "_") + ">"
-
-    return _placeholders(own).sub(blotted, text), marks

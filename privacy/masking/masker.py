@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from privacy.masking.actions import Action, own_marks, stand_in
+from privacy.masking.actions import Action, stand_in
 from privacy.masking.conflicts import Detection
 from privacy.masking.detector import Detector
 from privacy.masking.failures import MaskingFailed
+from privacy.masking.marks import Marked, marked
 from privacy.masking.memory import Memory
 from privacy.masking.policy import FieldPolicy, Policy, PolicyInvalid
 from privacy.pseudonyms import Pseudonymiser
@@ -169,27 +170,25 @@ class Masker:
         return MaskedText("".join(parts), tuple(spans))
 
     def _search(self, texts: list[str]) -> dict[str, Findings]:
-        marked = [own_marks(text, self._own) for text in texts]
-        detected = self._detector.detect([blotted for blotted, _ in marked])
-        return {
-            text: _outside(found, marks, text) for text, (_, marks), found in zip(texts, marked, detected, strict=True)
-        }
+        seen = [marked(text, self._own) for text in texts]
+        detected = self._detector.detect([one.text for one in seen])
+        return {text: _outside(found, one, text) for text, one, found in zip(texts, seen, detected, strict=True)}
 
 
-def _outside(found: Sequence[Detection], marks: Sequence[tuple[int, int]], text: str) -> Findings:
-    """Return what of the detections lies outside our own marks, both being sorted and disjoint."""
-    if not marks:
+def _outside(found: Sequence[Detection], seen: Marked, text: str) -> Findings:
+    """Return what of the detections lies outside our own marks, in places of the original."""
+    if not seen.spans:
         return tuple([Found(one.start, one.end, one.entity) for one in found])
     pieces: list[Found] = []
     first = 0
     for one in found:
-        while first < len(marks) and marks[first][1] <= one.start:
+        start, end = seen.original(one.start, one.end)
+        while first < len(seen.spans) and seen.spans[first][1] <= start:
             first += 1
-        start = one.start
-        for mark_start, mark_end in _from(marks, first, one.end):
+        for mark_start, mark_end in _from(seen.spans, first, end):
             pieces.append(Found(start, mark_start, one.entity))
             start = mark_end
-        pieces.append(Found(start, one.end, one.entity))
+        pieces.append(Found(start, end, one.entity))
     return tuple(piece for piece in pieces if any(c.isalnum() for c in text[piece.start : piece.end]))
 
 

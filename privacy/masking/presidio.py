@@ -60,7 +60,6 @@ class _Adopted:
     def __init__(self, recognizer: EntityRecognizer) -> None:
         self.name = str(recognizer.name)
         self._recognizer = recognizer
-        recognizer.load()
 
     def find(self, text: str) -> list[tuple[int, int, str]]:
         """Return what the recognizer finds; it gets no NLP artefacts."""

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from privacy.masking.actions import WITHHELD, Action, own_marks
+from privacy.masking.actions import WITHHELD, Action
 from privacy.masking.conversations import joined
 from privacy.masking.failures import MaskingFailed
 from privacy.masking.labels import words_of
+from privacy.masking.marks import marked
 from privacy.masking.masker import Findings, Found, MaskedText, Masker
 from privacy.masking.memory import Memory
 from privacy.masking.policy import FieldPolicy
@@ -134,7 +135,7 @@ class Run:
                 self._waiting[-1].piece = piece
 
         def join() -> None:
-            container[place] = WITHHELD if WITHHELD in parts else "".join(parts)
+            container[place] = WITHHELD if WITHHELD in parts else "".join(parts).strip()
             if container[place] != WITHHELD:
                 self._urls.put(question, container[place])
 
@@ -220,7 +221,7 @@ def _behind(found: Findings, length: int) -> Findings:
 def _all_of(waiting: _Waiting, found: Findings) -> Findings:
     """Return one finding over a whole text that is personal whatever it looks like."""
     text, entity = waiting.text, waiting.whole or ""
-    if not text.strip() or own_marks(text)[1] == [(0, len(text))]:
+    if not text.strip() or marked(text).spans == ((0, len(text)),):
         return ()
     if len(found) == 1 and (found[0].start, found[0].end) == (0, len(text)):
         entity = found[0].entity if waiting.policy.action(found[0].entity) is not Action.KEEP else entity

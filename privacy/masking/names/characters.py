@@ -1,7 +1,7 @@
 """Characters of Chinese names: how well each speaks for a surname, for a given name, for a foreign name.
 
-The tiers say how often a character, where it stands in running news text, stands in a name. They are general knowledge
-about the language in a short form, not a list of people.
+The tiers say how often a character, where it stands in running news text, stands in a name: counts in a tagged
+newspaper corpus (PFR, People's Daily, January 1998) in rough steps, modern given names added by hand. No name is here.
 """
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff"

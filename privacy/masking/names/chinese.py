@@ -115,7 +115,7 @@ _HARD_BONUS = 6.0
 _SOFT_BONUS = 4.0
 _INTRODUCED_BONUS = 2.5
 _TITLE = "|".join(sorted(ctx.TITLES, key=len, reverse=True))
-_CHIEF = "总(?=[^\u3400-\u9fff]|$|[说您好在让给])"
+_CHIEF = "总(?=[^<\u3400-\u9fff]|$|[说您好在让给])"
 _TITLED = re.compile(f"[{_SURNAMES}][{ch.HAN}]{{0,2}}(?:{_TITLE}|总)")
 _TITLE_PLACES = re.compile(f"{_TITLE}|{_CHIEF}")
 _ALONE = frozenset(ch.in_both_scripts(ch.SURE_SURNAMES + ch.LIKELY_SURNAMES + ch.RARE_SURNAMES))

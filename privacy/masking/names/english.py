@@ -15,6 +15,11 @@ LOWER = "a-z" + "".join(letter for letter in _LETTERS if letter.islower())
 ANY = f"{UPPER}{LOWER}"
 """Letters for a character class: capitals, small ones, both."""
 
+_ACCENTED = "\u00c0-\u024f\u1e00-\u1eff"
+ANY_ROUGHLY = f"A-Za-z{_ACCENTED}"
+UPPER_ROUGHLY = f"A-Z{_ACCENTED}"
+"""The same and a few signs more, short enough for an automaton."""
+
 MARK = "['’\u0300-\u036f-]"
 """What may stand inside a name between letters."""
 
@@ -23,7 +28,7 @@ SMALL = "(?:(?:" + "|".join(sorted(PARTICLES)) + ") ){0,2}"
 """A capitalised word, and the small words before a last name."""
 
 _RUN = re.compile(f"(?<![{ANY}0-9@._-]){WORD}(?: (?:[{UPPER}]\\.? )?{SMALL}{WORD}){{0,4}}(?![{ANY}0-9@_])")
-_SEEN = re.compile(f"[{UPPER}](?:[{LOWER}]|['’][{UPPER}])")
+_SEEN = re.compile(f"[{UPPER_ROUGHLY}](?:[a-z{_ACCENTED}]|['’][{UPPER_ROUGHLY}])")
 _TOKEN = re.compile(f"[{ANY}](?:{MARK}?[{ANY}])*\\.?")
 _POSSESSIVE = ("'s", "’s", "'S", "’S")
 _LAST_ENDINGS = tuple(ENDINGS)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from privacy.masking.names import context as ctx
-from privacy.masking.names.english import ANY, MARK, SMALL, UPPER, weight
+from privacy.masking.names.english import ANY, ANY_ROUGHLY, MARK, SMALL, UPPER, UPPER_ROUGHLY, weight
 from privacy.masking.names.english_words import EVERYDAY, TITLES
 from privacy.masking.rules.rule import Rule
 
@@ -18,15 +18,15 @@ _LABELS = (
 _LABEL = "|".join((*_LABELS, *(label.capitalize() for label in _LABELS), "NAME"))
 _FIELD = re.compile(f"(?:{_LABEL})[\"']?(?: ?[:=] ?| is | was |['’]s |\\? )[ \"'>]{{0,2}}(?=[{ANY}])")
 _SAID = re.compile(
-    _BEFORE + "(?:[Mm]y (?:full |first |last |maiden )?name is|[Mm]y name['’]s"
-    f"|(?:{'|'.join((*ctx.HARD_CUES, *ctx.SOFT_CUES))})(?:[是为叫做:= ]{{1,3}}|(?=[{UPPER}]))) ?(?=[{ANY}])"
+    _BEFORE + f"(?:[Mm]y (?:full |first |last |maiden )?name is|[Mm]y name['’]s) ?(?=[{ANY}])"
+    f"|(?:{'|'.join((*ctx.HARD_CUES, *ctx.SOFT_CUES))})(?:[是为叫做:= ]{{1,3}}(?=[{ANY}])|(?=[{UPPER}]))"
 )
 _CALLED = re.compile(_BEFORE + f"(?:[Cc]all(?:s|ed)? me|[Ss]igned,?|[Nn]ame is) (?=[{ANY}])")
 _TITLE = re.compile(_BEFORE + f"(?:{'|'.join(TITLES)}|mr|mrs|ms|dr|MR|MRS|MS|DR)(?:\\. ?| )(?=[{UPPER}])")
 _GREETING = re.compile(
-    _BEFORE
-    + "(?:[Tt]his is|[Ii] am|[Ii]['’]m|[Ii]t['’]s|[Dd]ear|[Hh]i|[Hh]ello|[Hh]ey|[Cc]alled|[Nn]amed(?: him| her)?"
-    "|[Tt]hanks|[Ss]aid|[Ss]ays|我是|(?:[Rr]egards|[Ss]incerely|[Cc]heers|[Tt]hanks|[Bb]est|[Tt]hank you),?\\n{1,2})"
+    f"(?:{_BEFORE}(?:[Tt]his is|[Ii] am|[Ii]['’]m|[Ii]t['’]s|[Dd]ear|[Hh]i|[Hh]ello|[Hh]ey|[Cc]alled"
+    "|[Nn]amed(?: him| her)?|[Tt]hanks|[Ss]aid|[Ss]ays"
+    "|(?:[Rr]egards|[Ss]incerely|[Cc]heers|[Tt]hanks|[Bb]est|[Tt]hank you),?\\n{1,2})|我是)"
     f",? {{0,2}}(?=[{UPPER}])"
 )
 _NEXT = re.compile(f"(?: |\\+|%20)(?:[{UPPER}]\\.? )?{SMALL}({_LOOSE})")
@@ -62,7 +62,8 @@ def _after(cue: re.Pattern[str], *, small: bool = False, everyday: bool = True) 
                     yield at, last
 
     # What a cue looks ahead at is read by the trigger, or an automaton would see the cue everywhere.
-    return Rule("PERSON", re.compile(cue.pattern.replace("(?=", "(?:")), find, 8)
+    trigger = cue.pattern.replace("(?=", "(?:").replace(ANY, ANY_ROUGHLY).replace(UPPER, UPPER_ROUGHLY)
+    return Rule("PERSON", re.compile(trigger), find, 8)
 
 
 def _begins(word: str, *, small: bool, everyday: bool) -> bool:

@@ -21,7 +21,8 @@ _SPECIAL = {
     **dict(zip("−‐‑⁃﹘ー〜～⸺⸻", "----------", strict=True)),
     **dict.fromkeys("\t\v\f\u2800\u3164\u115f\u1160\uffa0", " "),
     **dict.fromkeys("\r\x85\u2028\u2029", "\n"),
-    **dict.fromkeys("‘’‚‛′＇`´", "'"),
+    "•": "·",
+    **dict.fromkeys("‘’‚‛′＇´", "'"),
     **dict.fromkeys("“”„‟″＂", '"'),
 }
 # Two is written 两 when spoken; 幺洞拐勾 are how numbers are read out so that no two sound alike.
@@ -33,6 +34,7 @@ _NUMERALS = {
             strict=True,
         )
     ),
+    "、": ",",
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 ISLAND = re.compile("[A-Za-z0-9+/]{12,}={0,2}|[A-Za-z0-9_-]{24,}={0,2}")
 """Every text with an island matches it."""
 
+_RUN = re.compile("(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{12,}={0,2}")
 _HEX = re.compile("(?:[0-9a-fA-F]{2}){7,}")
 _LONGEST = 1 << 20
 _SHORTEST_HEX = 14
@@ -15,7 +16,7 @@ _SHORTEST_HEX = 14
 
 def islands(text: str) -> Iterator[tuple[int, int, str]]:
     """Give (start, end, what it says) of each run that decodes to a readable text."""
-    for match in ISLAND.finditer(text):
+    for match in _RUN.finditer(text):
         written = match.group()
         if len(written) > _LONGEST or (written.isdigit() and len(written) < _SHORTEST_HEX):
             continue

@@ -7,12 +7,12 @@ from functools import lru_cache
 
 from privacy.masking.rules.rule import Rule, TextView
 
-SEPARATOR = "[ .()·•_~*/|,、\n-]"
+SEPARATOR = "[ .()·_~*/|,\n-]"
 """What is written between the digits of one number, on purpose or to hide it. No colon: that is the time of day."""
 
 GAP = f"{SEPARATOR}{{0,3}}"
 
-_RUN = re.compile(f"[0-9](?:{GAP}[0-9]){{8,}}")
+_RUN = re.compile(f"(?<![0-9])[0-9](?:{GAP}[0-9]){{8,}}")
 _GROUP = re.compile("[0-9]+")
 _TRIGGER = re.compile(f"[0-9](?:{GAP}[0-9]){{8}}")
 # Only what is short comes again for the next rule at once; the cache lives in memory only.
@@ -20,7 +20,7 @@ _CACHED_LENGTH = 2_000
 # No number that we know has more digits; those of cards are looked for by their groups.
 _LONGEST = 19
 _LENGTHS = frozenset({9, 10, 11, 12, 13, 15, 17, 18})
-_WITHOUT_SEPARATORS = str.maketrans("", "", " .()·•_~*/|,、\n-")
+_WITHOUT_SEPARATORS = str.maketrans("", "", " .()·_~*/|,\n-")
 
 
 @dataclass(frozen=True, slots=True)

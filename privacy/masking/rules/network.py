@@ -35,9 +35,11 @@ _PLAIN_DOTS = re.compile("(?: at |#)[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)+$", re.IGN
 _PROVIDER = re.compile(f"(?: at |#)(?:{_PROVIDERS})(?![A-Za-z0-9])", re.IGNORECASE)
 
 _POINT = "(?: ?\\. ?| ?点 ?| ?[\\[({]\\.[\\])}] ?| ?。 ?|[\\[(]dot[\\])]| dot )"
-_IPV4 = re.compile(
-    f"(?<![0-9.])[0-9]{{1,3}}(?=[ .点\\[({{。d])(?:{_POINT}[0-9]{{1,3}}){{3}}(?!\\.?[0-9])", re.IGNORECASE
+_IPV4 = re.compile("(?<![0-9.])[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}(?!\\.?[0-9])")
+_SAID_IPV4 = re.compile(
+    f"(?<![0-9.])[0-9]{{1,3}}(?=[ 点\\[({{。d.])(?:{_POINT}[0-9]{{1,3}}){{3}}(?!\\.?[0-9])", re.IGNORECASE
 )
+_SAID_SIGN = re.compile("[0-9] ?(?:点|。|[\\[({]\\.|[\\[(]dot|dot| \\.|\\. ) ?[\\])}]? ?[0-9]", re.IGNORECASE)
 _VERSION = re.compile(r"(?i)(?:版本号?|version|ver\.?|firmware|固件|v)[ :]{0,2}$")
 _HEXTET = "[0-9A-Fa-f]{1,4}"
 _IPV6 = re.compile(
@@ -75,6 +77,10 @@ def _is_ip(match: re.Match[str]) -> bool:
     return any(c.isalnum() for c in written) and _VERSION.search(before) is None
 
 
+def _is_said_ip(match: re.Match[str]) -> bool:
+    return _IPV4.fullmatch(match.group()) is None and _is_ip(match)
+
+
 def _is_spelled(match: re.Match[str]) -> bool:
     """The word "at" and the # stand for much else: then the dots are spelled too, or the host or the form says it."""
     written = match.group()
@@ -103,7 +109,8 @@ RULES: tuple[Rule, ...] = (
     Rule("EMAIL_ADDRESS", _EMAIL, _find_emails, 3),
     pattern_rule("EMAIL_ADDRESS", _HAN_EMAIL, 3),
     pattern_rule("EMAIL_ADDRESS", _SPELLED, 3, accept=_is_spelled, reach=400),
-    pattern_rule("IP_ADDRESS", _IPV4, 4, accept=_is_ip, view=TextView.DIGITS, reach=40),
+    pattern_rule("IP_ADDRESS", _IPV4, 4, accept=_is_ip, view=TextView.DIGITS, reach=20),
+    pattern_rule("IP_ADDRESS", _SAID_IPV4, 4, accept=_is_said_ip, view=TextView.DIGITS, reach=60, sign=_SAID_SIGN),
     pattern_rule("IP_ADDRESS", _IPV6, 4, accept=_is_ip, reach=60),
     pattern_rule("MAC_ADDRESS", _MAC, 5, reach=30),
     pattern_rule("SOCIAL_HANDLE", _HANDLE, 7, group=1, accept=_is_handle, reach=80),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate, pairwise
 
 from privacy.masking.checksums import iban_length, is_card, is_iban, is_imei, is_resident_id
 from privacy.masking.rules.digits import GAP, DigitRun, run_rule
@@ -62,28 +63,47 @@ def _cards(run: DigitRun) -> Iterator[tuple[int, int]]:
         return
     if len(run.bounds) == 2:
         return
+    checks = _Checks(run.digits)
     place = 0
     while place < len(run.bounds) - 1:
-        count = _groups_of_card(run, place)
+        count = _groups_of_card(run, place, checks)
         if count:
             yield run.span(run.bounds[place], run.bounds[place + count])
         place += count or 1
 
 
-def _groups_of_card(run: DigitRun, place: int) -> int:
+def _groups_of_card(run: DigitRun, place: int, checks: "_Checks") -> int:
     """Return how many groups the card that begins with a group has; 0 if none does."""
     first, *lasts = run.bounds[place : place + 20]
-    sizes = tuple(last - before for before, last in zip((first, *lasts), lasts, strict=False))
-    anywhere = sizes[0] == 1 or len(run.digits) <= _LITTLE_LONGER
+    if run.digits[first] not in "1234569":
+        return 0
+    anywhere = lasts[0] - first == 1 or len(run.digits) <= _LITTLE_LONGER
     for count in range(len(lasts), 0, -1):
-        usual = count == 1 or sizes[:count] in _CARD_GROUPS
-        if (
-            12 <= lasts[count - 1] - first <= 19
-            and (usual or anywhere)
-            and is_card(run.digits[first : lasts[count - 1]])
-        ):
-            return count
+        last = lasts[count - 1]
+        if 12 <= last - first <= 19 and checks.passes(first, last):
+            sizes = tuple(after - before for before, after in pairwise(run.bounds[place : place + count + 1]))
+            if (anywhere or count == 1 or sizes in _CARD_GROUPS) and is_card(run.digits[first:last]):
+                return count
     return 0
+
+
+class _Checks:
+    """Luhn sums of all parts of a run: each is a difference of two entries, so that long runs stay cheap."""
+
+    def __init__(self, digits: str) -> None:
+        doubled = [(0, 2, 4, 6, 8, 1, 3, 5, 7, 9)[int(digit)] for digit in digits]
+        plain = [int(digit) for digit in digits]
+        # By the parity of the digits that are doubled.
+        self._sums = tuple(
+            list(accumulate((two if at % 2 == parity else one for at, (one, two) in enumerate(pairs)), initial=0))
+            for parity in (0, 1)
+            for pairs in [zip(plain, doubled, strict=True)]
+        )
+
+    def passes(self, first: int, last: int) -> bool:
+        """Say whether digits [first, last) are Luhn valid."""
+        sums = self._sums[last % 2]
+        return (sums[last] - sums[first]) % 10 == 0
 
 
 def _ssns(run: DigitRun) -> Iterator[tuple[int, int]]:

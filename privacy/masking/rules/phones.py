@@ -111,9 +111,15 @@ def _is_other(match: re.Match[str], group: int) -> bool:
 
 
 def _phone(
-    pattern: re.Pattern[str], accept: Callable[[re.Match[str]], bool] | None = None, group: int = 0, strength: int = 5
+    pattern: re.Pattern[str],
+    accept: Callable[[re.Match[str]], bool] | None = None,
+    group: int = 0,
+    strength: int = 5,
+    reach: int = 60,
 ) -> Rule:
-    return pattern_rule("PHONE_NUMBER", pattern, strength, accept=accept, group=group, view=TextView.DIGITS)
+    return pattern_rule(
+        "PHONE_NUMBER", pattern, strength, accept=accept, group=group, view=TextView.DIGITS, reach=reach
+    )
 
 
 RULES: tuple[Rule, ...] = (
@@ -123,6 +129,6 @@ RULES: tuple[Rule, ...] = (
     _phone(_PLUS, _is_international),
     _phone(_TWO_ZEROS, _is_international),
     _phone(_AMERICAN),
-    _phone(_CUED, _is_cued, group=1, strength=5),
+    _phone(_CUED, _is_cued, group=1, strength=5, reach=70),
     _phone(_GROUPED, _is_grouped, strength=6),
 )

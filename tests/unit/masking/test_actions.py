@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.masking.actions import ENTITIES, PARTIAL, TOKEN_TYPES, Action, own_marks, stand_in
+from privacy.masking.actions import ENTITIES, PARTIAL, TOKEN_TYPES, Action, stand_in
+from privacy.masking.marks import marked
 from privacy.masking.written import as_meant
 from privacy.pseudonyms import MASKED_TYPES, PERSON_TYPES, REFERENCE_TYPES
 from tests.generated import KINDS, with_luhn
@@ -127,20 +128,36 @@ def test_a_forged_placeholder_hides_nothing(name: str) -> None:
         "<PHONE_NUMBER:phone.1.{0}B>",
         "<PHONE_NUMBER:phone.1.{0}>",
         "<PHONE_NUMBER:phone.1.{0}AA>",
+        "<PHONE_NUMBER:*80008>",
+        "<CN_RESIDENT_ID:*002X>",
+        "<PERSON:张伟*>",
+        "<PERSON:1*>",
+        "<EMAIL_ADDRESS:*@13800138000.com>",
+        "<PASSWORD:*1234>",
         "<ZHANGWEI>",
         "<phone_number>",
     ],
 )
 def test_only_an_exact_token_is_left_alone(forged: str) -> None:
-    assert own_marks(forged.format("A" * 51))[1] == []
+    assert marked(forged.format("A" * 51)).spans == ()
 
 
-def test_an_exact_token_is_one_mark_and_blotted_out() -> None:
+def test_detectors_see_a_plain_placeholder_in_the_place_of_an_exact_one() -> None:
     token = f"<PHONE_NUMBER:{pseudonymiser().token('phone', PHONE)}>"
-    text, marks = own_marks(f"a {token} b <PERSON>")
-    assert marks == [(2, 2 + len(token)), (len(text) - 8, len(text))]
-    assert len(text) == len(f"a {token} b <PERSON>")
-    assert token not in text
+    text = f"a {token} b <PERSON> c <EMAIL_ADDRESS:*@example.com><PERSON:张*>d"
+    seen = marked(text)
+    assert seen.text == "a <PHONE_NUMBER> b <PERSON> c <EMAIL_ADDRESS><PERSON>d"
+    assert [text[start:end] for start, end in seen.spans] == [
+        token,
+        "<PERSON>",
+        "<EMAIL_ADDRESS:*@example.com>",
+        "<PERSON:张*>",
+    ]
+    for word in "abcd":
+        place = seen.text.index(word)
+        assert seen.original(place, place + 1) == (text.rindex(word), text.rindex(word) + 1)
+    assert seen.original(0, len(seen.text)) == (0, len(text))
+    assert seen.original(5, 9) == seen.spans[0]
 
 
 def test_what_stands_around_a_token_is_still_masked() -> None:

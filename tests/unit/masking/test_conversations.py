@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from mangrove.event.v1 import event_pb2
 from privacy.masking import conversations
-from privacy.masking.actions import own_marks
 from privacy.masking.conversations import Conversations, Said
+from privacy.masking.marks import marked
 from privacy.masking.masker import Found
 from tests.generated import KINDS, mobiles, with_id_check, with_luhn
 from tests.unit.masking.build import NOW, body_of, event_masker, message, pseudonymiser, texts_of
@@ -98,7 +98,7 @@ def test_both_parts_carry_the_token_of_the_whole() -> None:
     masked = event_masker(entities={"PHONE_NUMBER": "token"})
     expected = f"<PHONE_NUMBER:{pseudonymiser().token('phone', '13800138000')}>"
     assert texts_of(masked, message("138"), message("00138000")) == [expected, expected]
-    assert own_marks(expected)[1] == [(0, len(expected))]
+    assert marked(expected).spans == ((0, len(expected)),)
 
 
 def test_an_event_that_comes_again_is_masked_as_before() -> None:
