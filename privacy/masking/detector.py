@@ -3,7 +3,8 @@
 Whatever goes wrong in here refuses the texts: nothing is skipped.
 """
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from privacy.masking import names
@@ -12,7 +13,7 @@ from privacy.masking.failures import MaskingFailed
 from privacy.masking.guard import Guard
 from privacy.masking.normalise.escapes import readings
 from privacy.masking.normalise.fold import fold_batch, text_of
-from privacy.masking.normalise.islands import islands
+from privacy.masking.normalise.islands import PADDING, SHORTEST, islands
 from privacy.masking.normalise.reading import Reading
 from privacy.masking.normalise.signs import SIGNS, Sign
 from privacy.masking.normalise.spoken import spell_out
@@ -23,6 +24,7 @@ from privacy.masking.views import LONG, FoldedText, Hits, View
 _DEEPEST_ISLAND = 3
 # In what decodes by chance only what is sure counts.
 _ISLAND_STRENGTH = 6
+_EVERYWHERE = ((0, sys.maxsize),)
 
 
 class Detector:
@@ -87,7 +89,7 @@ class Detector:
         if shown - {Sign.ISLAND}:
             found += self._disguised(text)
         if Sign.ISLAND in shown and depth < _DEEPEST_ISLAND:
-            found += self._on_islands(text, depth)
+            found += self._on_islands(text, _around(hits[0], signs) if folded.origin is None else _EVERYWHERE, depth)
         return settled(found, text) if found else ()
 
     def _matches(self, folded: FoldedText, hits: tuple[Hits, Hits]) -> Iterator[tuple[int, int, Rule]]:
@@ -110,14 +112,20 @@ class Detector:
         for start, end, rule in self._matches(folded, self._hits_of(folded)):
             yield Detection(*reading.span(start, end), rule.entity, rule.strength)
 
-    def _on_islands(self, text: str, depth: int) -> list[Detection]:
-        written = list(islands(text))
+    def _on_islands(self, text: str, parts: Iterable[tuple[int, int]], depth: int) -> list[Detection]:
+        written = [island for start, end in parts for island in islands(text, start, end)]
         inside = self._detect([plain for _, _, plain in written], depth + 1) if written else []
         return [
             Detection(start, end, strongest.entity, strongest.strength)
             for (start, end, _), found in zip(written, inside, strict=True)
             if found and (strongest := min(found, key=lambda d: d.strength)).strength <= _ISLAND_STRENGTH
         ]
+
+
+def _around(hits: Hits, signs: dict[int, Sign]) -> list[tuple[int, int]]:
+    """Return where islands may stand: each begins at most as far before the end of its sign as the sign is long."""
+    rows = next(rows for trigger, rows in hits.items() if signs.get(trigger) is Sign.ISLAND)
+    return [(max(0, first - SHORTEST), last + PADDING) for first, last in rows]
 
 
 @cache

@@ -62,7 +62,10 @@ def _cut(url: str, depth: int) -> Iterator[Piece | str]:
     try:
         parts = urlsplit(url)
     except ValueError:
-        yield _made(_USER_INFO.sub("//", url), "", _KEPT)
+        plain = _USER_INFO.sub("//", url)
+        # A bracket that does not belong there is what a URL cannot be read for, as a rule.
+        mended = plain.replace("[", "%5B").replace("]", "%5D")
+        yield from (_made(plain, "", _KEPT),) if mended == url else _cut(mended, depth)
         return
     path = parts.path
     if parts.scheme and (parts.netloc or parts.scheme in _WITHOUT_HOST):
@@ -73,12 +76,12 @@ def _cut(url: str, depth: int) -> Iterator[Piece | str]:
         yield "//"
         yield _piece(parts.netloc.rpartition("@")[2])
     yield from _path(path, depth)
-    if parts.query:
+    if query := parts.query.strip():
         yield "?"
-        yield from _query(parts.query, depth)
-    if parts.fragment:
+        yield from _query(query, depth)
+    if fragment := parts.fragment.strip():
         yield "#"
-        yield from _fragment(parts.fragment, depth)
+        yield from _fragment(fragment, depth)
 
 
 def _path(path: str, depth: int) -> Iterator[Piece | str]:

@@ -14,8 +14,6 @@ from privacy.masking.rules import Rule
 
 # In longer texts each rule is reported once, not at every place: a million digits are a million places.
 LONG = 2_000
-# So far behind the last possible end of a match an optional end of it, or what it looks ahead at, may reach.
-_AHEAD = 60
 
 Hits = dict[int, list[tuple[int, int]]]
 """For each trigger that may match a text: between which code points of the view its matches may end, in order."""
@@ -84,17 +82,17 @@ class View:
         """Give what the rules find in a text, where the hits say that they may."""
         for trigger, ends in hits.items():
             for rule in self._rules[trigger]:
-                parts = [(0, len(text))] if rule.reach is None else _parts(ends, rule.reach)
+                parts = [(0, len(text))] if rule.reach is None else _parts(ends, rule.reach, rule.ahead)
                 for begin, finish in parts:
                     for start, end in rule.find(text, begin, finish):
                         yield start, end, rule
 
 
-def _parts(ends: list[tuple[int, int]], reach: int) -> list[tuple[int, int]]:
+def _parts(ends: list[tuple[int, int]], reach: int, ahead: int) -> list[tuple[int, int]]:
     """Return the parts of a text to look at, apart from each other."""
     parts: list[tuple[int, int]] = []
     for first, last in ends:
-        begin, finish = max(0, first - reach), last + _AHEAD
+        begin, finish = max(0, first - reach), last + ahead
         if parts and begin <= parts[-1][1]:
             parts[-1] = (min(begin, parts[-1][0]), max(finish, parts[-1][1]))
         else:

@@ -64,7 +64,7 @@ def _bare(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
                 yield place + words.start, taken
 
 
-BARE = Rule("PERSON", _BARE, _bare, 8)
+BARE = Rule("PERSON", _BARE, _bare, 8, reach=4, ahead=2)
 
 
 _SURNAMES = "".join(sorted(_NEXT))
@@ -93,7 +93,7 @@ def _cued(cue: re.Pattern[str], bonus: float) -> Rule:
             if span is not None:
                 yield span
 
-    return Rule("PERSON", re.compile(cue.pattern.replace("(?=", "(?:")), find, 8)
+    return Rule("PERSON", re.compile(cue.pattern.replace("(?=", "(?:")), find, 8, reach=60)
 
 
 def _named(text: str, start: int, bonus: float) -> tuple[int, int] | None:
@@ -192,8 +192,8 @@ CHINESE = (
     _cued(_HARD_CUE, _HARD_BONUS),
     _cued(_SOFT_CUE, _SOFT_BONUS),
     _cued(_INTRODUCED, _INTRODUCED_BONUS),
-    Rule("PERSON", _AFTER_ROLE, _after_role, 8),
-    Rule("PERSON", _TITLED, _titled, 8),
+    Rule("PERSON", _AFTER_ROLE, _after_role, 8, reach=4, ahead=2),
+    Rule("PERSON", _TITLED, _titled, 8, reach=12),
     Rule("PERSON", _SAID_SURNAME, _surnamed, 8),
-    Rule("PERSON", _NICKNAMES, _nicknamed, 8),
+    Rule("PERSON", _NICKNAMES, _nicknamed, 8, reach=4, ahead=2),
 )

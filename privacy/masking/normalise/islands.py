@@ -3,10 +3,13 @@
 import base64
 import binascii
 import re
+import sys
 from collections.abc import Iterator
 
+SHORTEST = 12
+PADDING = 2
 ISLAND = re.compile("[A-Za-z0-9+/]{12,}={0,2}|[A-Za-z0-9_-]{24,}={0,2}")
-"""Every text with an island matches it."""
+"""Every text with an island matches it: SHORTEST characters or more, and up to PADDING signs of equality."""
 
 _RUN = re.compile("(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{12,}={0,2}")
 _HEX = re.compile("(?:[0-9a-fA-F]{2}){7,}")
@@ -14,9 +17,9 @@ _LONGEST = 1 << 20
 _SHORTEST_HEX = 14
 
 
-def islands(text: str) -> Iterator[tuple[int, int, str]]:
-    """Give (start, end, what it says) of each run that decodes to a readable text."""
-    for match in _RUN.finditer(text):
+def islands(text: str, start: int = 0, end: int = sys.maxsize) -> Iterator[tuple[int, int, str]]:
+    """Give (start, end, what it says) of each run in a part of a text that decodes to a readable text."""
+    for match in _RUN.finditer(text, start, end):
         written = match.group()
         if len(written) > _LONGEST or (written.isdigit() and len(written) < _SHORTEST_HEX):
             continue

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from privacy.masking.rules.rule import Rule, TextView
 
@@ -23,8 +23,7 @@ _LENGTHS = frozenset({9, 10, 11, 12, 13, 15, 17, 18})
 _WITHOUT_SEPARATORS = str.maketrans("", "", " .()·_~*/|,\n-")
 
 
-@dataclass(frozen=True, slots=True)
-class DigitRun:
+class DigitRun(NamedTuple):
     """Nine digits or more that only separators stand between.
 
     Attributes:

@@ -40,6 +40,7 @@ _SAID_IPV4 = re.compile(
     f"(?<![0-9.])[0-9]{{1,3}}(?=[ 点\\[({{。d.])(?:{_POINT}[0-9]{{1,3}}){{3}}(?!\\.?[0-9])", re.IGNORECASE
 )
 _SAID_SIGN = re.compile("[0-9] ?(?:点|。|[\\[({]\\.|[\\[(]dot|dot| \\.|\\. ) ?[\\])}]? ?[0-9]", re.IGNORECASE)
+_NUMBER = re.compile("[0-9]+")
 _VERSION = re.compile(r"(?i)(?:版本号?|version|ver\.?|firmware|固件|v)[ :]{0,2}$")
 _HEXTET = "[0-9A-Fa-f]{1,4}"
 _IPV6 = re.compile(
@@ -68,17 +69,16 @@ _NO_HANDLE = frozenset(
 
 
 def _is_ip(match: re.Match[str]) -> bool:
-    written = "".join(c if c.isalnum() or c == ":" else "." for c in re.sub(_POINT, ".", match.group(), flags=re.I))
     try:
-        ipaddress.ip_address(written)
+        ipaddress.ip_address(match.group())
     except ValueError:
         return False
-    before = match.string[max(0, match.start() - 12) : match.start()]
-    return any(c.isalnum() for c in written) and _VERSION.search(before) is None
+    return match.group() != "::" and _VERSION.search(match.string, max(0, match.start() - 12), match.start()) is None
 
 
 def _is_said_ip(match: re.Match[str]) -> bool:
-    return _IPV4.fullmatch(match.group()) is None and _is_ip(match)
+    numbers = _NUMBER.findall(match.group())
+    return _IPV4.fullmatch(match.group()) is None and all(int(number) <= 255 for number in numbers)
 
 
 def _is_spelled(match: re.Match[str]) -> bool:

@@ -10,6 +10,7 @@ _EXTENSION = "(?:[ ,;]{0,2}(?:转分机号?|转|分机号?|ext\\.?|extension|x|#
 _AFTER_MOBILE = re.compile(_EXTENSION, re.IGNORECASE)
 _AFTER_LANDLINE = re.compile(f"-[0-9]{{1,5}}(?![0-9])|{_EXTENSION}", re.IGNORECASE)
 _COUNTRY = re.compile("(?:\\(?\\+ ?|\\(?(?<![0-9])00|(?<![0-9])\\(?)8 ?6\\)?[ .·()_-]{0,3}$|[(+]$")
+_MAY_PRECEDE = "+(6) .·_-"
 _BEFORE = 14
 _PLUS = re.compile(f"(?<![0-9+])\\+ ?\\(?[1-9](?:[ .()/-]{{0,3}}[0-9]){{6,14}}(?![0-9]){_EXTENSION}", re.IGNORECASE)
 _TWO_ZEROS = re.compile(f"(?<![0-9])00[ -]?[1-9](?:[ .()/-]{{0,3}}[0-9]){{7,13}}(?![0-9]){_EXTENSION}", re.IGNORECASE)
@@ -82,6 +83,8 @@ def _services(run: DigitRun) -> Iterator[tuple[int, int]]:
 
 def _with_country(text: str, start: int, end: int) -> int:
     """Return where a number begins with +86, 0086 or (86) before it, or its opening bracket."""
+    if text[start - 1 : start] not in _MAY_PRECEDE:
+        return start
     before = _COUNTRY.search(text, max(0, start - _BEFORE), start)
     if before is None or (before.group() == "(" and ")" not in text[start:end]):
         return start
@@ -128,7 +131,7 @@ RULES: tuple[Rule, ...] = (
     run_rule("PHONE_NUMBER", _services, 5),
     _phone(_PLUS, _is_international),
     _phone(_TWO_ZEROS, _is_international),
-    _phone(_AMERICAN),
+    _phone(_AMERICAN, reach=30),
     _phone(_CUED, _is_cued, group=1, strength=5, reach=70),
-    _phone(_GROUPED, _is_grouped, strength=6),
+    _phone(_GROUPED, _is_grouped, strength=6, reach=30),
 )

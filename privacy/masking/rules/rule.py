@@ -34,6 +34,7 @@ class Rule:
         view: The view it looks at.
         reach: The longest a match may be, its cues included: so far before a sign of it the text is looked at.
             None for a rule that looks at the whole text anyway.
+        ahead: So far behind a sign an optional end of a match, or what it looks ahead at, may reach.
     """
 
     entity: str
@@ -42,6 +43,7 @@ class Rule:
     strength: int
     view: TextView = TextView.TEXT
     reach: int | None = 120
+    ahead: int = 60
 
 
 def cues(chinese: str, english: str = "") -> str:

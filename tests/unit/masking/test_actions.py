@@ -144,16 +144,16 @@ def test_only_an_exact_token_is_left_alone(forged: str) -> None:
 
 def test_detectors_see_a_plain_placeholder_in_the_place_of_an_exact_one() -> None:
     token = f"<PHONE_NUMBER:{pseudonymiser().token('phone', PHONE)}>"
-    text = f"a {token} b <PERSON> c <EMAIL_ADDRESS:*@example.com><PERSON:张*>d"
+    text = f"甲 {token} 乙 <PERSON> 丙 <EMAIL_ADDRESS:*@example.com><PERSON:张*>丁"
     seen = marked(text)
-    assert seen.text == "a <PHONE_NUMBER> b <PERSON> c <EMAIL_ADDRESS><PERSON>d"
+    assert seen.text == "甲 <PHONE_NUMBER> 乙 <PERSON> 丙 <EMAIL_ADDRESS><PERSON>丁"
     assert [text[start:end] for start, end in seen.spans] == [
         token,
         "<PERSON>",
         "<EMAIL_ADDRESS:*@example.com>",
         "<PERSON:张*>",
     ]
-    for word in "abcd":
+    for word in "甲乙丙丁":
         place = seen.text.index(word)
         assert seen.original(place, place + 1) == (text.rindex(word), text.rindex(word) + 1)
     assert seen.original(0, len(seen.text)) == (0, len(text))

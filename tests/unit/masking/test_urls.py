@@ -37,7 +37,7 @@ def mask_url(url: str) -> str:
         ("/s?a=1;name=7q;b=2", "/s?a=1;name=<URL_PARAMETER>;b=2"),
         ("/p;name=7q;v=2/x", "/p;name=<URL_PARAMETER>;v=2/x"),
         ("/p;jsessionid=AB12/x?y=1", "/p;jsessionid=AB12/x?y=1"),
-        ("https://zhang:secret@[::1/?q=1", "https://%5B<IP_ADDRESS>/%3Fq=1"),
+        ("https://zhang:secret@[::1/?q=1", "https://%5B<IP_ADDRESS>/?q=1"),
         ("/s?to=https%3A%2F%2Fy.example%2F%3Ftoken%3Dsecret", "/s?to=https://y.example/%3Ftoken=<URL_PARAMETER>"),
         ("/s?to=https%3A%2F%2Fuser%3Apw%40y.example%2Fp", "/s?to=https://y.example/p"),
         ("/s?to=%2Fa%3Fnext%3D%252Fb%253Fphone%253D13800138000", "/s?to=/a%3Fnext=/b%253Fphone=<PHONE_NUMBER>"),
