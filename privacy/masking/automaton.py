@@ -24,17 +24,15 @@ class Automaton:
     """
 
     def __init__(self, triggers: Sequence[re.Pattern[str]]) -> None:
-        self._triggers = triggers
-        self._every = _compiled(triggers, 0)
-        self._once: hyperscan.Database | None = None
+        self._database = _compiled(triggers)
         # A database has room for one scan at a time.
         self._scanning = Lock()
 
     def ends(self, text: bytes) -> tuple[list[int], list[int], list[int]]:
         """Return the triggers that may match, by their place in the sequence, and where in UTF-8 bytes matches end.
 
-        One entry for each row of ends that follow each other closely, with the first and the last of the row: for
-        texts that are short, alone or many together with a character of four bytes between them.
+        One entry for each row of ends that follow each other closely, with the first and the last of the row, so that
+        a million digits are one row. The text may be many texts with a character of four bytes between them.
         """
         triggers: list[int] = []
         firsts: list[int] = []
@@ -52,26 +50,17 @@ class Automaton:
                 lasts.append(end)
 
         with self._scanning:
-            self._every.scan(text, match_event_handler=note)
+            self._database.scan(text, match_event_handler=note)
         return triggers, firsts, lasts
 
-    def which(self, text: bytes) -> list[int]:
-        """Return the triggers that may match, each once: for one long text."""
-        found: list[int] = []
-        with self._scanning:
-            if self._once is None:
-                self._once = _compiled(self._triggers, hyperscan.HS_FLAG_SINGLEMATCH)
-            self._once.scan(text, match_event_handler=lambda number, _start, _end, _flags, _ctx: found.append(number))
-        return found
 
-
-def _compiled(triggers: Sequence[re.Pattern[str]], mode: int) -> hyperscan.Database:
+def _compiled(triggers: Sequence[re.Pattern[str]]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
         expressions=[_relaxed(trigger.pattern).encode() for trigger in triggers],
         ids=list(range(len(triggers))),
         elements=len(triggers),
-        flags=[_SHARED | mode | (hyperscan.HS_FLAG_CASELESS if t.flags & re.IGNORECASE else 0) for t in triggers],
+        flags=[_SHARED | (hyperscan.HS_FLAG_CASELESS if t.flags & re.IGNORECASE else 0) for t in triggers],
     )
     return database
 

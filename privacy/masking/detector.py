@@ -3,8 +3,7 @@
 Whatever goes wrong in here refuses the texts: nothing is skipped.
 """
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from privacy.masking import names
@@ -12,19 +11,18 @@ from privacy.masking.conflicts import Detection, settled
 from privacy.masking.failures import MaskingFailed
 from privacy.masking.guard import Guard
 from privacy.masking.normalise.escapes import readings
-from privacy.masking.normalise.fold import fold_batch, text_of
+from privacy.masking.normalise.fold import FoldedBatch, fold_batch, text_of
 from privacy.masking.normalise.islands import PADDING, SHORTEST, islands
 from privacy.masking.normalise.reading import Reading
 from privacy.masking.normalise.signs import SIGNS, Sign
 from privacy.masking.normalise.spoken import spell_out
 from privacy.masking.ports import OtherDetector
 from privacy.masking.rules import STRUCTURED, Rule, TextView
-from privacy.masking.views import LONG, FoldedText, Hits, View
+from privacy.masking.views import FoldedText, Hits, View, near_to
 
 _DEEPEST_ISLAND = 3
 # In what decodes by chance only what is sure counts.
 _ISLAND_STRENGTH = 6
-_EVERYWHERE = ((0, sys.maxsize),)
 
 
 class Detector:
@@ -57,29 +55,40 @@ class Detector:
         return [settled((*ours, *self._guard.find(text)), text) for text, ours in zip(texts, found, strict=True)]
 
     def _detect(self, texts: Sequence[str], depth: int) -> list[tuple[Detection, ...]]:
-        found: list[tuple[Detection, ...]] = [()] * len(texts)
-        together = [index for index, text in enumerate(texts) if len(text) <= LONG]
-        if together:
-            batch = fold_batch([texts[index] for index in together])
-            in_text, in_digits = (
-                view.hits_in(codes, batch.bounds)
-                for view, codes in zip(self._views, (batch.text, batch.digits), strict=True)
-            )
-            for place in in_text.keys() | in_digits.keys():
-                index = together[place]
-                hits = in_text.get(place, {}), in_digits.get(place, {})
-                found[index] = self._look_closer(texts[index], FoldedText.of(batch, place), hits, depth)
-        for index, text in enumerate(texts):
-            if len(text) > LONG:
-                folded = FoldedText.alone(text)
-                found[index] = self._look_closer(text, folded, self._hits_of(folded), depth)
-        return found
+        if not texts:
+            return []
+        batch = fold_batch(texts)
+        found: dict[int, list[Detection]] = {}
+        inside: list[tuple[int, int, int, str]] = []
+        for place, hits in self._hits(batch).items():
+            folded = FoldedText.of(batch, place)
+            found[place] = self._look_closer(texts[place], folded, hits)
+            inside += [(place, *island) for island in self._islands(texts[place], folded, hits[0])]
+        if depth < _DEEPEST_ISLAND:
+            self._add_islands(found, inside, depth)
+        return [settled(found[place], text) if place in found else () for place, text in enumerate(texts)]
 
-    def _hits_of(self, folded: FoldedText) -> tuple[Hits, Hits]:
-        in_text, in_digits = self._views
-        return in_text.hits_of(folded.text), in_digits.hits_of(folded.digits)
+    def _add_islands(
+        self, found: dict[int, list[Detection]], inside: list[tuple[int, int, int, str]], depth: int
+    ) -> None:
+        """Add each island that says something personal, whole; all are searched together."""
+        hidden = self._detect([plain for *_, plain in inside], depth + 1)
+        for (place, start, end, _), known in zip(inside, hidden, strict=True):
+            strongest = min(known, key=lambda d: d.strength, default=None)
+            if strongest is not None and strongest.strength <= _ISLAND_STRENGTH:
+                found[place].append(Detection(start, end, strongest.entity, strongest.strength))
 
-    def _look_closer(self, text: str, folded: FoldedText, hits: tuple[Hits, Hits], depth: int) -> tuple[Detection, ...]:
+    def _hits(self, batch: FoldedBatch) -> dict[int, tuple[Hits, Hits]]:
+        """Return by its place each text of a batch in which any rule may match or something may be in disguise."""
+        in_text, in_digits = (
+            view.hits_in(codes, batch.bounds)
+            for view, codes in zip(self._views, (batch.text, batch.digits), strict=True)
+        )
+        return {
+            place: (in_text.get(place, {}), in_digits.get(place, {})) for place in in_text.keys() | in_digits.keys()
+        }
+
+    def _look_closer(self, text: str, folded: FoldedText, hits: tuple[Hits, Hits]) -> list[Detection]:
         found = [
             Detection(*folded.span(start, end), rule.entity, rule.strength)
             for start, end, rule in self._matches(folded, hits)
@@ -87,45 +96,45 @@ class Detector:
         signs = self._views[0].signs
         shown = {signs[trigger] for trigger in hits[0] if trigger in signs}
         if shown - {Sign.ISLAND}:
-            found += self._disguised(text)
-        if Sign.ISLAND in shown and depth < _DEEPEST_ISLAND:
-            found += self._on_islands(text, _around(hits[0], signs) if folded.origin is None else _EVERYWHERE, depth)
-        return settled(found, text) if found else ()
+            found += self._disguised(text, shown)
+        return found
+
+    def _islands(self, text: str, folded: FoldedText, hits: Hits) -> Iterator[tuple[int, int, str]]:
+        """Give the islands of a text; each begins at most as far before the end of its sign as the sign is long."""
+        for trigger, rows in hits.items():
+            if self._views[0].signs.get(trigger) is Sign.ISLAND:
+                if folded.origin is not None:
+                    yield from islands(text)
+                else:
+                    for first, last in rows:
+                        yield from islands(text, max(0, first - SHORTEST), last + PADDING)
 
     def _matches(self, folded: FoldedText, hits: tuple[Hits, Hits]) -> Iterator[tuple[int, int, Rule]]:
         for view, text, where in zip(self._views, (folded.text, folded.digits), hits, strict=True):
             yield from view.matches(text, where)
 
-    def _disguised(self, text: str) -> Iterator[Detection]:
+    def _disguised(self, text: str, shown: set[Sign]) -> Iterator[Detection]:
         """Give what is found when escapes are read and spelled digits are taken for digits."""
         # Folded first, for escapes are disguised too, and again, for what they say may be.
-        as_written, _ = _folded(Reading.of(text))
-        for unescaped in (as_written, *readings(as_written)):
-            plain, folded = _folded(unescaped)
+        as_written = _folded(Reading.of(text))[0]
+        escaped = readings(as_written) if shown & {Sign.ESCAPE, Sign.LIGATURE} else ()
+        for unescaped in (as_written, *escaped):
+            plain = as_written
             if unescaped is not as_written:
-                yield from self._read(plain, folded)
+                plain, batch = _folded(unescaped)
+                yield from self._read(plain, batch)
             spelled = spell_out(plain)
             if spelled is not plain:
                 yield from self._read(*_folded(spelled))
 
-    def _read(self, reading: Reading, folded: FoldedText) -> Iterator[Detection]:
-        for start, end, rule in self._matches(folded, self._hits_of(folded)):
-            yield Detection(*reading.span(start, end), rule.entity, rule.strength)
-
-    def _on_islands(self, text: str, parts: Iterable[tuple[int, int]], depth: int) -> list[Detection]:
-        written = [island for start, end in parts for island in islands(text, start, end)]
-        inside = self._detect([plain for _, _, plain in written], depth + 1) if written else []
-        return [
-            Detection(start, end, strongest.entity, strongest.strength)
-            for (start, end, _), found in zip(written, inside, strict=True)
-            if found and (strongest := min(found, key=lambda d: d.strength)).strength <= _ISLAND_STRENGTH
-        ]
-
-
-def _around(hits: Hits, signs: dict[int, Sign]) -> list[tuple[int, int]]:
-    """Return where islands may stand: each begins at most as far before the end of its sign as the sign is long."""
-    rows = next(rows for trigger, rows in hits.items() if signs.get(trigger) is Sign.ISLAND)
-    return [(max(0, first - SHORTEST), last + PADDING) for first, last in rows]
+    def _read(self, reading: Reading, batch: FoldedBatch) -> Iterator[Detection]:
+        """Give what is found near what a reading reads differently; it is the text of the batch in the TEXT view."""
+        changed = reading.changed()
+        for hits in self._hits(batch).values():
+            near = near_to(changed, hits[0]), near_to(changed, hits[1])
+            folded = FoldedText(reading.text, text_of(batch.digits[:-1]), None)
+            for start, end, rule in self._matches(folded, near):
+                yield Detection(*reading.span(start, end), rule.entity, rule.strength)
 
 
 @cache
@@ -138,9 +147,8 @@ def _views_of(rules: tuple[Rule, ...]) -> tuple[View, View]:
     )
 
 
-def _folded(reading: Reading) -> tuple[Reading, FoldedText]:
-    """Fold a reading: it comes back in the TEXT view, and with both views, whose places are those of the reading."""
+def _folded(reading: Reading) -> tuple[Reading, FoldedBatch]:
+    """Fold a reading: it comes back in the TEXT view, with the batch of both views, whose places are those of it."""
     batch = fold_batch([reading.text])
-    folded = FoldedText(text_of(batch.text[:-1]), text_of(batch.digits[:-1]), None)
     kept = slice(None) if batch.origin is None else batch.origin[:-1]
-    return Reading(folded.text, reading.starts[kept], reading.ends[kept]), folded
+    return Reading(text_of(batch.text[:-1]), reading.starts[kept], reading.ends[kept]), batch

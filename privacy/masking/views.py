@@ -1,6 +1,7 @@
 """The two views of a batch, the rules that look at each, and where in each text which of them may match."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy.masking.automaton import Automaton
-from privacy.masking.normalise.fold import Codes, FoldedBatch, fold_batch, text_of
+from privacy.masking.normalise.fold import Codes, FoldedBatch, text_of
 from privacy.masking.normalise.signs import Sign
 from privacy.masking.rules import Rule
 
-# In longer texts each rule is reported once, not at every place: a million digits are a million places.
-LONG = 2_000
+# Further off nothing decides whether a number is one, or whose.
+_IN_SIGHT = 160
 
 Hits = dict[int, list[tuple[int, int]]]
 """For each trigger that may match a text: between which code points of the view its matches may end, in order."""
@@ -33,11 +34,6 @@ class FoldedText:
         first, last = int(batch.bounds[place]), int(batch.bounds[place + 1]) - 1
         origin = None if batch.origin is None else (batch.origin[first:last] - batch.starts[place]).tolist()
         return FoldedText(text_of(batch.text[first:last]), text_of(batch.digits[first:last]), origin)
-
-    @staticmethod
-    def alone(text: str) -> "FoldedText":
-        """Fold one text."""
-        return FoldedText.of(fold_batch([text]), 0)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Map [start, end) of a view to the text that was folded."""
@@ -67,17 +63,6 @@ class View:
             found.setdefault(text, {}).setdefault(trigger, []).append((first, last))
         return found
 
-    def hits_of(self, text: str) -> Hits:
-        """Return which triggers may match one text of any length, and where."""
-        encoded = text.encode()
-        if len(text) > LONG:
-            return {trigger: [(0, len(text))] for trigger in self._automaton.which(encoded)}
-        hits: Hits = {}
-        for trigger, first, last in zip(*self._automaton.ends(encoded), strict=True):
-            # A place in bytes is never too early, and a fourth of it never too late.
-            hits.setdefault(trigger, []).append((first // 4, last))
-        return hits
-
     def matches(self, text: str, hits: Hits) -> Iterator[tuple[int, int, Rule]]:
         """Give what the rules find in a text, where the hits say that they may."""
         for trigger, ends in hits.items():
@@ -86,6 +71,20 @@ class View:
                 for begin, finish in parts:
                     for start, end in rule.find(text, begin, finish):
                         yield start, end, rule
+
+
+def near_to(places: list[int], hits: Hits) -> Hits:
+    """Return the hits whose matches may hold one of some ascending places, or have it in sight."""
+    near: Hits = {}
+    for trigger, ends in hits.items():
+        rows = [
+            (first, last)
+            for first, last in ends
+            if bisect_left(places, first - _IN_SIGHT) < bisect_right(places, last + _IN_SIGHT)
+        ]
+        if rows:
+            near[trigger] = rows
+    return near
 
 
 def _parts(ends: list[tuple[int, int]], reach: int, ahead: int) -> list[tuple[int, int]]:

@@ -4,14 +4,13 @@ A text that is masked once more must stay as it is. What stands right beside a p
 number that was there before, and was not taken for a name then; the brackets would only make it look more like one.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from privacy.masking.rules.placeholder import PLACEHOLDER
 from privacy.masking.rules.rule import Find
 
 _LONGEST = 200
-_PLACEHOLDER = re.compile("<[A-Z][A-Z_]{1,40}(?::[^<>\\s]{0,120})?>")
 
 
 def beside_no_placeholder(find: Find) -> Find:
@@ -24,7 +23,7 @@ def beside_no_placeholder(find: Find) -> Find:
         if "<" not in text:
             yield from find(text, start, end)
             return
-        taken = [match.span() for match in _PLACEHOLDER.finditer(text, max(0, start - _LONGEST), end + _LONGEST)]
+        taken = [match.span() for match in PLACEHOLDER.finditer(text, max(0, start - _LONGEST), end + _LONGEST)]
         starts = [first for first, _ in taken]
         for first, last in find(text, start, end):
             low = first - (text[first - 1 : first] == " ")

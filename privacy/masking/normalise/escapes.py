@@ -1,4 +1,4 @@
-"""Reads what is written in escapes: percent, backslash, HTML entities, quoted-printable, quoted mail, ligatures."""
+"""Reads what is written in escapes: percent, backslash, HTML entities, quoted-printable, ligatures."""
 
 import html
 import re
@@ -10,7 +10,6 @@ from privacy.masking.normalise.reading import Reading
 
 MAY_BE_ESCAPED = re.compile(
     r"%[0-9A-Fa-fu][0-9A-Fa-f]|\\[uUxnrt/\"0-7]|&#|&[A-Za-z]{2,31};|=[0-9A-F]{2}[^=\n]{0,8}=[0-9A-F]{2}|=\r?\n"
-    r"|\n[ \t]{0,3}>"
 )
 """Every text with an escape matches it, but for characters that stand for several."""
 
@@ -32,7 +31,6 @@ _ESCAPE = re.compile(
     r"|\\(?P<octal>[0-3][0-7]{2})"
     r"|\\(?P<short>[nrt/\"])"
     r"|(?P<entity>&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?)"
-    r"|(?P<quoted>\r?\n(?:[ \t]{0,3}>){1,9}[ \t]?)"
 )
 _PRINTABLE = re.compile(r"(?P<printable>(?:=[0-9A-F]{2}){1,400})|(?P<soft>=\r?\n(?:[ \t]{0,3}>){0,9})")
 _SHORT = {"n": "\n", "r": "\n", "t": " ", "/": "/", '"': '"'}
@@ -102,5 +100,4 @@ _READERS: dict[str, Callable[[str], str | None]] = {
     "short": lambda written: _SHORT[written],
     "entity": _entity,
     "soft": lambda _: "",
-    "quoted": lambda _: "\n",
 }

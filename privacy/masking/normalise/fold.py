@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 Codes = npt.NDArray[np.uint32]
 
+_DEEPEST_QUOTE = 20
 _NOTHING, _BREAK, _UNKNOWN = 0xFFFF_FFFF, 0x10_FFFF, 0xFFFD
 _SPECIAL = {
     # Cyrillic, Greek and other letters that look like Latin ones (Unicode TR 39 confusables, the common part).
@@ -130,11 +131,22 @@ def fold_batch(texts: Sequence[str]) -> FoldedBatch:
     np.cumsum(lengths, out=bounds[1:])
     text, digits = to_text[codes], to_digits[codes]
     text[bounds[1:] - 1] = digits[bounds[1:] - 1] = _BREAK
+    _leave_out_quotes(text)
     kept = text != _NOTHING
     if kept.all():
         return FoldedBatch(text, digits, bounds, None, bounds)
     origin = np.flatnonzero(kept)
     return FoldedBatch(text[origin], digits[origin], np.searchsorted(origin, bounds), origin, bounds)
+
+
+def _leave_out_quotes(codes: Codes) -> None:
+    """Leave out the > with which mail quotes lines: it may stand inside a number that was broken there."""
+    for place in np.flatnonzero(codes == ord(">")).tolist():
+        before = place - 1
+        while before >= 0 and codes[before] in (_NOTHING, ord(" ")) and place - before <= _DEEPEST_QUOTE:
+            before -= 1
+        if before >= 0 and codes[before] == ord("\n"):
+            codes[place] = _NOTHING
 
 
 def text_of(codes: Codes) -> str:

@@ -33,6 +33,11 @@ class Reading:
         """Map [start, end), not empty, to the original."""
         return int(self.starts[start]), int(self.ends[end - 1])
 
+    def changed(self) -> list[int]:
+        """Return the characters that stand for more than themselves, or before which something was left out."""
+        skipped = np.diff(self.starts, prepend=-1) != 1
+        return np.flatnonzero(skipped | (self.ends - self.starts != 1)).tolist()
+
     def rewritten(self, pattern: re.Pattern[str], read: Callable[[re.Match[str]], str | None]) -> "Reading":
         """Return the reading with each match replaced; every new character stands for the whole match.
 

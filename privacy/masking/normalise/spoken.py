@@ -20,7 +20,7 @@ _GAP = "[ ,.\\-_/]{0,3}"
 SIGN_OF_SPEECH = re.compile(f"(?i)(?<![A-Za-z])(?:(?:{_WORD}){_GAP}){{2}}(?:(?:{_WORD}|[0-9]){_GAP}){{3}}")
 """Every text whose digits are spelled out as words, five in a row or more, matches it."""
 
-SIGN_OF_LETTERS = re.compile("[0-9](?:[-. ]?[0-9OolI]){2,20}[-. ]?[OolI]|[OolI](?:[-. ]?[0-9OolI]){2,20}[-. ]?[0-9]")
+SIGN_OF_LETTERS = re.compile("[0-9]{2}[OolI][0-9OolI]|[OolI][0-9][0-9OolI][0-9OolI-]|[0-9][OolI][0-9]{2}")
 """Every text with letters in the place of digits matches it."""
 
 _RUN = re.compile(f"(?i)(?<![A-Za-z])(?:(?:{_WORD}|[0-9]){_GAP}){{5,60}}(?![A-Za-z])")

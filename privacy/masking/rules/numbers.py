@@ -9,7 +9,7 @@ from privacy.masking.rules.digits import GAP, DigitRun, run_rule
 from privacy.masking.rules.rule import Rule, TextView
 
 _FINAL_X = re.compile(f"{GAP}[Xx](?![0-9A-Za-z])")
-_IBAN_START = re.compile("(?<![A-Za-z0-9])[A-Za-z]{2}[ .-]?[0-9](?:[ .·•_~*/|-]{0,3}[A-Za-z0-9]){11}")
+_IBAN_START = re.compile("(?<![A-Za-z0-9])[A-Za-z]{2}[ .-]{0,2}[0-9][ .-]{0,2}[0-9](?:[ .·_~*/|-]{0,3}[A-Za-z0-9]){10}")
 _ALNUM = re.compile("[A-Za-z0-9]")
 _SSN_CUE = re.compile("ssn|social security|社会?安全?号", re.IGNORECASE)
 _ID_CUE = re.compile("身份|证件|resident", re.IGNORECASE)

@@ -1,7 +1,9 @@
 """What opens doors: passwords, one-time codes, API keys and bearer tokens; places and parameters that tell who."""
 
 import re
+from urllib.parse import unquote
 
+from privacy.masking.rules.placeholder import PLACEHOLDER
 from privacy.masking.rules.rule import Rule, TextView, cues, pattern_rule
 
 _SAYS = "[\"']?[ ]{0,2}(?:[:=]|是|为|is|was)[ ]{0,2}[\"']?"
@@ -9,6 +11,11 @@ _PASSWORD = re.compile(
     cues("密码|口令", "passwords?|passwd|pwd|passcode|pin(?: code)?")
     + f"(?:{_SAYS}|[ ]?([:=]))"
     + "([!-&(-+.-:<-~]{3,63}[!#-&(-+/-:@-~])",
+    re.IGNORECASE,
+)
+_MIXED_PASSWORD = re.compile(
+    cues("密码|口令", "passwords?|passwd|pwd|passcode")
+    + "[\"']?[ ]{0,2}[:=][ ]{0,2}[\"']?([^ ,;，。；\"'<>\\n]{4,64})",
     re.IGNORECASE,
 )
 _SPACED_PASSWORD = re.compile("(?:密码|口令|(?<![A-Za-z])[Pp]assword|(?<![A-Za-z])pwd)[ ]{0,1}([!-&(-+.-:<-~]{4,64})")
@@ -65,9 +72,15 @@ _PARAMETER = re.compile(
 def _is_password(match: re.Match[str]) -> bool:
     """A plain word after "is" is a complaint ("password is wrong"), unless it was set off by a colon."""
     said = match.group(match.lastindex or 0)
-    if said.startswith("<") and said.endswith(">"):
+    if PLACEHOLDER.match(said):
         return False
     return not said.isalpha() or "=" in match.group() or ":" in match.group()
+
+
+def _is_mixed(match: re.Match[str]) -> bool:
+    """Han characters stand in a password only among others: 密码：请输入 is none."""
+    said = match.group(1)
+    return not said.isascii() and any(c.isascii() and c.isalpha() for c in said) and any(c.isdigit() for c in said)
 
 
 def _is_place(match: re.Match[str]) -> bool:
@@ -76,7 +89,7 @@ def _is_place(match: re.Match[str]) -> bool:
 
 
 def _is_value(match: re.Match[str]) -> bool:
-    return not (match.group(1).startswith("<") or match.group(1).startswith("%3C"))
+    return PLACEHOLDER.match(unquote(match.group(1))) is None
 
 
 def _is_key(match: re.Match[str]) -> bool:
@@ -85,6 +98,7 @@ def _is_key(match: re.Match[str]) -> bool:
 
 RULES: tuple[Rule, ...] = (
     pattern_rule("PASSWORD", _PASSWORD, 4, group=2, accept=_is_password, reach=140),
+    pattern_rule("PASSWORD", _MIXED_PASSWORD, 4, group=1, accept=_is_mixed),
     pattern_rule("PASSWORD", _SPACED_PASSWORD, 5, group=1, accept=lambda m: any(c.isdigit() for c in m.group(1))),
     pattern_rule("ONE_TIME_CODE", _CODE, 4, group=1, view=TextView.DIGITS),
     pattern_rule("ONE_TIME_CODE", _CODE_FIRST, 4, group=1, view=TextView.DIGITS),

@@ -16,7 +16,7 @@ ENGLISH = CHATS.with_name("pii_synth_v2.json")
 
 SURNAMES = "王李陈赵孙周吴郑冯韩曹彭梁潘蔡"
 GIVEN = "伟芳娜敏静强磊洋艳杰娟涛霞鹏辉婷宇轩琳雪"
-PLACEHOLDERS = "<PERSON> <PHONE_NUMBER> <PERSON:tk1_a9BcDe> <EMAIL_ADDRESS> <ID:7>".split()
+PLACEHOLDERS = "<PERSON> <PHONE_NUMBER> <EMAIL_ADDRESS> <CREDIT_CARD>".split()
 PIECES = [
     *(surname + given for surname in SURNAMES[:6] for given in GIVEN[:4]),
     *"欧阳明珠 阿依古丽·买买提 卡佩罗 张 三 小王 先生 女士 总 我叫 我是 姓名: 收件人 记者 说 表示 的 、 和 。 \n".split(
@@ -192,7 +192,7 @@ def test_a_name_in_latin_letters_is_found_without_a_cue(text: str, expected: lis
         "name: <PERSON> wants a refund",
         "Dear <PERSON>, thank you",
         "<PERSON>和<PHONE_NUMBER>",
-        "客户<PERSON:abcDEFgh>反映",
+        "客户<PERSON>反映",
     ],
 )
 def test_a_placeholder_is_no_name_and_no_cue_reaches_past_it(text: str) -> None:
