@@ -27,11 +27,11 @@ def settled(found: Iterable[Detection], text: str) -> tuple[Detection, ...]:
         text: The original text.
     """
     done: list[Detection] = []
-    for cluster in _clusters(sorted(found, key=lambda d: (d.start, -d.end))):
+    for cluster in _clusters(sorted(found, key=lambda d: (d.start, -d.end, d.entity))):
         if len(cluster) == 1:
             done += cluster
         elif len(cluster) > _MOST_AT_ONCE:
-            strongest = min(cluster, key=lambda d: d.strength)
+            strongest = min(cluster, key=lambda d: (d.strength, d.entity))
             done.append(strongest._replace(start=cluster[0].start, end=max(d.end for d in cluster)))
         else:
             done += _by_strength(cluster, text)
@@ -54,7 +54,7 @@ def _clusters(ordered: list[Detection]) -> Iterator[list[Detection]]:
 
 def _by_strength(cluster: list[Detection], text: str) -> list[Detection]:
     taken: list[Detection] = []
-    for one in sorted(cluster, key=lambda d: (d.strength, d.start - d.end, d.start)):
+    for one in sorted(cluster, key=lambda d: (d.strength, d.start - d.end, d.start, d.entity)):
         pieces = [one]
         for other in taken:
             pieces = [part for piece in pieces for part in _outside(piece, other)]

@@ -9,18 +9,20 @@ from functools import cache
 from privacy.masking import names
 from privacy.masking.conflicts import Detection, settled
 from privacy.masking.failures import MaskingFailed
+from privacy.masking.glue import is_glued, without
 from privacy.masking.guard import Guard
 from privacy.masking.normalise.escapes import readings
 from privacy.masking.normalise.fold import FoldedBatch, fold_batch, text_of
 from privacy.masking.normalise.islands import PADDING, SHORTEST, islands
 from privacy.masking.normalise.reading import Reading
 from privacy.masking.normalise.signs import SIGNS, Sign
-from privacy.masking.normalise.spoken import spell_out
+from privacy.masking.normalise.spoken import may_be_spelled, spell_out
 from privacy.masking.ports import OtherDetector
 from privacy.masking.rules import STRUCTURED, Rule, TextView
 from privacy.masking.views import FoldedText, Hits, View, near_to
 
 _DEEPEST_ISLAND = 3
+_ROUNDS = 3
 # In what decodes by chance only what is sure counts.
 _ISLAND_STRENGTH = 6
 
@@ -48,11 +50,29 @@ class Detector:
         """
         try:
             found = self._detect(texts, 0)
+            self._add_what_was_glued(texts, found)
         except (RecursionError, MemoryError):
             raise MaskingFailed("rules", "error") from None
         if self._guard.is_empty:
             return found
         return [settled((*ours, *self._guard.find(text)), text) for text, ours in zip(texts, found, strict=True)]
+
+    def _add_what_was_glued(self, texts: Sequence[str], found: list[tuple[Detection, ...]]) -> None:
+        """Look again at texts in which a value stands directly beside letters or digits, with the value taken out.
+
+        What hides behind another value comes to light, and masking a masked text finds nothing new.
+        """
+        glued = [place for place, known in enumerate(found) if is_glued(texts[place], known)]
+        for _ in range(_ROUNDS):
+            shown = [without(texts[place], found[place]) for place in glued]
+            fresh = self._detect([reading.text for reading in shown], 0)
+            more: list[int] = []
+            for place, reading, new in zip(glued, shown, fresh, strict=True):
+                if new:
+                    mapped = (Detection(*reading.span(d.start, d.end), d.entity, d.strength) for d in new)
+                    found[place] = settled((*found[place], *mapped), texts[place])
+                    more.append(place)
+            glued = more
 
     def _detect(self, texts: Sequence[str], depth: int) -> list[tuple[Detection, ...]]:
         if not texts:
@@ -95,7 +115,7 @@ class Detector:
         ]
         signs = self._views[0].signs
         shown = {signs[trigger] for trigger in hits[0] if trigger in signs}
-        if shown - {Sign.ISLAND}:
+        if shown & {Sign.ESCAPE, Sign.LIGATURE} or (shown - {Sign.ISLAND} and may_be_spelled(folded.text)):
             found += self._disguised(text, shown)
         return found
 

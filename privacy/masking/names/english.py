@@ -23,11 +23,25 @@ UPPER_ROUGHLY = f"A-Z{_ACCENTED}"
 MARK = "['’\u0300-\u036f-]"
 """What may stand inside a name between letters."""
 
-WORD = f"[{UPPER}](?:[{LOWER}]|['’][{UPPER}])(?:{MARK}?[{ANY}]){{0,24}}"
 SMALL = "(?:(?:" + "|".join(sorted(PARTICLES)) + ") ){0,2}"
-"""A capitalised word, and the small words before a last name."""
+"""The small words before a last name."""
 
-_RUN = re.compile(f"(?<![{ANY}0-9@._-]){WORD}(?: (?:[{UPPER}]\\.? )?{SMALL}{WORD}){{0,4}}(?![{ANY}0-9@_])")
+
+def word_of(upper: str, lower: str) -> str:
+    """Return the pattern of a capitalised word, for classes of capital and small letters."""
+    return f"[{upper}](?:[{lower}]|['’][{upper}])(?:{MARK}?[{upper}{lower}]){{0,24}}"
+
+
+def _run_of(upper: str, lower: str) -> re.Pattern[str]:
+    word = word_of(upper, lower)
+    return re.compile(
+        f"(?<![{upper}{lower}0-9@._-]){word}(?: (?:[{upper}]\\.? )?{SMALL}{word}){{0,4}}(?![{upper}{lower}0-9@_])"
+    )
+
+
+WORD = word_of(UPPER, LOWER)
+_RUN, _ASCII_RUN = _run_of(UPPER, LOWER), _run_of("A-Z", "a-z")
+_ACCENT = re.compile(f"[{_ACCENTED}\u0300-\u036f]")
 _SEEN = re.compile(f"[{UPPER_ROUGHLY}](?:[a-z{_ACCENTED}]|['’][{UPPER_ROUGHLY}])")
 _TOKEN = re.compile(f"[{ANY}](?:{MARK}?[{ANY}])*\\.?")
 _POSSESSIVE = ("'s", "’s", "'S", "’S")
@@ -88,7 +102,9 @@ def weight(lower: str) -> float:
 
 
 def _bare(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    for run in _RUN.finditer(text, start, end):
+    # Small classes are searched twice as fast.
+    runs = _RUN if _ACCENT.search(text, start, end) else _ASCII_RUN
+    for run in runs.finditer(text, start, end):
         words = [_word(token) for token in _TOKEN.finditer(text, run.start(), run.end())]
         yield from _names_in(text, words)
 

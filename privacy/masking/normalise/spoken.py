@@ -28,30 +28,42 @@ _PART = re.compile(f"(?i)({_WORD})|([0-9])")
 _LETTERS = re.compile("(?<![A-Za-z])[0-9OolI](?:[-. ]?[0-9OolI]){6,30}(?![A-Za-z])")
 _TOUCHING = re.compile("[OolI]{0,12}[0-9][0-9OolI]{0,30}")
 _LETTER = re.compile("[OolI]")
+_SEPARATORS = str.maketrans("", "", "-. ")
 _LOOKS_LIKE = str.maketrans("OolI", "0011")
+
+
+def may_be_spelled(text: str) -> bool:
+    """Say whether `spell_out` may read a text differently: a closer look than the signs allow an automaton."""
+    return SIGN_OF_SPEECH.search(text) is not None or any(_is_lettered(run.group()) for run in _LETTERS.finditer(text))
 
 
 def spell_out(reading: Reading) -> Reading:
     """Return the reading with spelled digits as digits; the same object if there are none."""
     if SIGN_OF_SPEECH.search(reading.text):
         reading = _spoken(reading)
-    if SIGN_OF_LETTERS.search(reading.text):
-        reading = _lettered(reading)
-    return reading
+    return _lettered(reading)
+
+
+def _is_lettered(run: str) -> bool:
+    return not run.translate(_SEPARATORS).isdigit() and sum(c.isdigit() for c in run) >= 4
 
 
 def _spoken(reading: Reading) -> Reading:
+    """Read each word as its digit; "double" is one of the two, so that it belongs to the number."""
     parts: dict[int, str] = {}
     for run in _RUN.finditer(reading.text):
-        times = 1
+        times: tuple[int, int] | None = None
         for part in _PART.finditer(reading.text, *run.span()):
             word = part.group().lower()
             if word in _TIMES:
-                times = _TIMES[word]
+                times = (part.start(), _TIMES[word])
                 parts[part.start()] = ""
-            else:
-                parts[part.start()] = _WORDS.get(word, word) * times
-                times = 1
+                continue
+            digit = _WORDS.get(word, word)
+            parts[part.start()] = digit
+            if times is not None:
+                parts[times[0]] = digit * (times[1] - 1)
+                times = None
     return reading.rewritten(_PART, lambda match: parts.get(match.start()) if match.group(1) else None)
 
 
@@ -60,7 +72,7 @@ def _lettered(reading: Reading) -> Reading:
     places = {
         place
         for run in _LETTERS.finditer(reading.text)
-        if sum(c.isdigit() for c in run.group()) >= 4
+        if _is_lettered(run.group())
         for part in _TOUCHING.finditer(reading.text, *run.span())
         for place in range(*part.span())
     }

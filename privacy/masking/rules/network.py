@@ -32,6 +32,7 @@ _SPELLED = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_DOTS = re.compile("(?: at |#)[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)+$", re.IGNORECASE)
+_UNLIKE_A_WORD = re.compile("[0-9._+-]")
 _PROVIDER = re.compile(f"(?: at |#)(?:{_PROVIDERS})(?![A-Za-z0-9])", re.IGNORECASE)
 
 _POINT = "(?: ?\\. ?| ?点 ?| ?[\\[({]\\.[\\])}] ?| ?。 ?|[\\[(]dot[\\])]| dot )"
@@ -44,8 +45,8 @@ _NUMBER = re.compile("[0-9]+")
 _VERSION = re.compile(r"(?i)(?:版本号?|version|ver\.?|firmware|固件|v)[ :]{0,2}$")
 _HEXTET = "[0-9A-Fa-f]{1,4}"
 _IPV6 = re.compile(
-    f"(?<![A-Za-z0-9_.])(?:{_HEXTET}(?::{_HEXTET}){{7}}|(?:{_HEXTET}(?::{_HEXTET}){{0,6}})?::"
-    f"(?:{_HEXTET}(?::{_HEXTET}){{0,6}})?(?:(?<=:)[0-9]{{1,3}}(?:\\.[0-9]{{1,3}}){{3}})?)(?![A-Za-z0-9_])(?!:[0-9A-Fa-f:])"
+    f"(?<![A-Za-z0-9_.>])(?:{_HEXTET}(?::{_HEXTET}){{7}}|(?:{_HEXTET}(?::{_HEXTET}){{0,6}})?::"
+    f"(?:{_HEXTET}(?::{_HEXTET}){{0,6}})?(?:(?<=:)[0-9]{{1,3}}(?:\\.[0-9]{{1,3}}){{3}})?)(?![A-Za-z0-9_<])(?!:[0-9A-Fa-f:])"
 )
 _PAIR = "[0-9A-Fa-f]{2}"
 _MAC = re.compile(
@@ -86,8 +87,10 @@ def _is_spelled(match: re.Match[str]) -> bool:
     written = match.group()
     if _PLAIN_DOTS.search(written) is None or _PROVIDER.search(written) is not None:
         return True
+    if " AT " in written or (" at " in written.lower() and _UNLIKE_A_WORD.search(written.partition(" ")[0])):
+        return True
     before = match.string[max(0, match.start() - 1) : match.start()]
-    return "#" in written and " " not in written and before not in ("/", ".", "#", "&", "?")
+    return "#" in written and " " not in written and before not in ("/", ".", "#", "=")
 
 
 def _is_handle(match: re.Match[str]) -> bool:

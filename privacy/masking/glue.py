@@ -1,0 +1,34 @@
+"""Values that stand directly beside letters or digits, and the text that is left when they are masked."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from privacy.masking.conflicts import Detection
+from privacy.masking.normalise.reading import Reading
+
+
+def is_glued(text: str, found: Sequence[Detection]) -> bool:
+    """Say whether a detection touches a letter or digit of ASCII, so that a rule may have been misled."""
+    return any(_says_more(text[d.start - 1 : d.start]) or _says_more(text[d.end : d.end + 1]) for d in found)
+
+
+def _says_more(character: str) -> bool:
+    return character.isascii() and character.isalnum()
+
+
+def without(text: str, found: Sequence[Detection]) -> Reading:
+    """Return the text with placeholders for what was found; each stands for the whole of its value."""
+    pieces: list[str] = []
+    spans: list[tuple[int, int]] = []
+    position = 0
+    for one in found:
+        placeholder = f"<{one.entity}>"
+        pieces += (text[position : one.start], placeholder)
+        spans += [(at, at + 1) for at in range(position, one.start)]
+        spans += [(one.start, one.end)] * len(placeholder)
+        position = one.end
+    pieces.append(text[position:])
+    spans += [(at, at + 1) for at in range(position, len(text))]
+    places = np.array(spans, dtype=np.int64).reshape(-1, 2)
+    return Reading("".join(pieces), places[:, 0], places[:, 1])
