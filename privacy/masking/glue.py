@@ -7,14 +7,20 @@ import numpy as np
 from privacy.masking.conflicts import Detection
 from privacy.masking.normalise.reading import Reading
 
+_ESCAPES = ("%", "\\", "&#")
+_HAN = ("\u3040", "\u9fff")
+
 
 def is_glued(text: str, found: Sequence[Detection]) -> bool:
-    """Say whether a detection touches a letter or digit of ASCII, so that a rule may have been misled."""
-    return any(_says_more(text[d.start - 1 : d.start]) or _says_more(text[d.end : d.end + 1]) for d in found)
+    """Say whether a detection touches a letter or digit that is not Han, or an escape: a rule may have been misled."""
+    return any(
+        _goes_on(text[d.start - 1 : d.start]) or _goes_on(text[d.end : d.end + 1]) or text.startswith(_ESCAPES, d.end)
+        for d in found
+    )
 
 
-def _says_more(character: str) -> bool:
-    return character.isascii() and character.isalnum()
+def _goes_on(character: str) -> bool:
+    return character.isalnum() and not _HAN[0] <= character <= _HAN[1]
 
 
 def without(text: str, found: Sequence[Detection]) -> Reading:
