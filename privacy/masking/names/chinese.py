@@ -78,7 +78,8 @@ _KEY = (
     "|[Rr]ecipient|[Oo]wner|[Aa]uthor|[Nn]ick|xingming|xm)[A-Za-z_]{0,8}[\"' ]{0,2}[:=][\"' ]{0,3}"
 )
 _NEXT_TO_CUE = f"[{_SURNAMES}][{ch.HAN}]"
-_HARD_CUE = re.compile(f"(?:(?:{_HARD})[\"' ]{{0,2}}(?:[是为叫:=|]{_GAP}| {{1,3}})|{_KEY})(?=[{ch.HAN}])")
+_SAYS = f"(?:[是为叫:=|]{_GAP}|换成|改成|改为|换为|变更为|写的?是?| {{1,3}})"
+_HARD_CUE = re.compile(f"(?:(?:{_HARD})[\"' ]{{0,2}}{_SAYS}|{_KEY})(?=[{ch.HAN}])")
 _SOFT_CUE = re.compile(f"(?:{_SOFT}){_GAP}(?=[{_SURNAMES}])")
 _INTRODUCED = re.compile(f"(?:{_INTRODUCTION}) ?(?=[{_SURNAMES}][{ch.HAN}])")
 _AFTER_ROLE = re.compile(f"(?:{_ROLE}){_NEXT_TO_CUE}")
