@@ -56,11 +56,17 @@ class View:
             return {}
         widths = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x1_0000)
         ends = np.searchsorted(np.cumsum(widths), [firsts, lasts])
-        texts = np.searchsorted(bounds, ends[0], side="right") - 1
+        texts = np.searchsorted(bounds, ends, side="right") - 1
         ends += 1 - bounds[texts]
         found: dict[int, Hits] = {}
-        for trigger, text, first, last in zip(triggers, texts.tolist(), *ends.tolist(), strict=True):
-            found.setdefault(text, {}).setdefault(trigger, []).append((first, last))
+        for trigger, text, last_text, first, last in zip(triggers, *texts.tolist(), *ends.tolist(), strict=True):
+            # An expression that takes anything but some characters goes on over the end of a text: each has its part.
+            for place in range(text, last_text + 1):
+                row = (
+                    first if place == text else 0,
+                    last if place == last_text else int(bounds[place + 1] - bounds[place]),
+                )
+                found.setdefault(place, {}).setdefault(trigger, []).append(row)
         return found
 
     def matches(self, text: str, hits: Hits) -> Iterator[tuple[int, int, Rule]]:

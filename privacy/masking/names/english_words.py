@@ -1,7 +1,8 @@
 """English words around names, and capitalised words that are no names."""
 
 EVERYDAY = frozenset(
-    "qq imei vip app wifi sorry happy sure unable interested glad afraid wondering waiting using under missing different going trying "
+    "qq imei vip app wifi "
+    "sorry happy sure unable interested glad afraid wondering waiting using under missing different going trying "
     "calling writing looking having getting wrong ready free busy done maybe later everyone team folks guys mate buddy "
     "a an the my your his her our their its this that these those it he she we you they i me him us them who "
     "what when where why how which and or but if so as at by for from in into of off on onto out over to up "

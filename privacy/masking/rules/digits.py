@@ -15,7 +15,7 @@ GAP = f"{SEPARATOR}{{0,3}}"
 _RUN = re.compile(f"(?<![0-9])[0-9](?:{GAP}[0-9]){{8,}}")
 _GROUP = re.compile("[0-9]+")
 _TRIGGER = re.compile(f"[0-9](?:{GAP}[0-9]){{8}}")
-# Only what is short comes again for the next rule at once; the cache lives in memory only.
+# Every rule asks for the same runs; of long texts only the last is kept, and all in memory only.
 _CACHED_LENGTH = 2_000
 # No number that we know has more digits; those of cards are looked for by their groups.
 _LONGEST = 19
@@ -51,7 +51,7 @@ class DigitRun(NamedTuple):
 
 def runs(text: str) -> tuple[DigitRun, ...]:
     """Return every run of a DIGITS view, left to right."""
-    return _cached_runs(text) if len(text) <= _CACHED_LENGTH else _runs(text)
+    return _cached_runs(text) if len(text) <= _CACHED_LENGTH else _last_runs(text)
 
 
 def _runs(text: str) -> tuple[DigitRun, ...]:
@@ -77,6 +77,7 @@ def _run(text: str, start: int, end: int) -> DigitRun:
 
 
 _cached_runs = lru_cache(64)(_runs)
+_last_runs = lru_cache(1)(_runs)
 
 
 def run_rule(entity: str, find_in: Callable[[DigitRun], Iterator[tuple[int, int]]], strength: int) -> Rule:

@@ -76,6 +76,11 @@ def test_a_batch_is_looked_at_like_its_texts(texts: list[str]) -> None:
     assert DETECTOR.detect(texts) == [DETECTOR.detect([text])[0] for text in texts]
 
 
+def test_what_a_text_ends_with_hides_nothing_in_the_next() -> None:
+    texts = ["密码: abcd", "efgh1234, 13800138000", "电话", "12345678", "api_key=", "wechat: ", "zhang_wei88"]
+    assert DETECTOR.detect(texts) == [DETECTOR.detect([text])[0] for text in texts]
+
+
 @given(some_text)
 @settings(max_examples=200, deadline=None)
 def test_detections_are_sorted_disjoint_and_inside(text: str) -> None:
