@@ -16,7 +16,7 @@ from privacy.masking.names.evidence import (
     surname_length,
     windows,
 )
-from privacy.masking.names.words import Words
+from privacy.masking.names.words import Words, is_known
 from privacy.masking.rules.rule import Rule
 
 _GOOD_SURNAMES = ch.in_both_scripts(ch.SURE_SURNAMES + ch.LIKELY_SURNAMES)
@@ -119,14 +119,20 @@ _TITLE = "|".join(sorted(ctx.TITLES, key=len, reverse=True))
 _CHIEF = "总(?=[^<\u3400-\u9fff]|$|[说您好在让给])"
 _TITLED = re.compile(f"[{_SURNAMES}][{ch.HAN}]{{0,2}}(?:{_TITLE}|总)")
 _TITLE_PLACES = re.compile(f"{_TITLE}|{_CHIEF}")
+_POLITE = ("先生", "女士", "小姐", "太太")
+_INTRODUCES = ("", *"是姓叫找跟给和为转")
 _ALONE = frozenset(ch.in_both_scripts(ch.SURE_SURNAMES + ch.LIKELY_SURNAMES + ch.RARE_SURNAMES))
 
 
 def _alone(text: str, at: int) -> bool:
-    """Say whether a character can be a surname alone; one that is mostly something else needs a sign before it."""
+    """Say whether a character can be a surname alone.
+
+    One that is mostly something else needs a sign before it, or a word that introduces people.
+    """
     if at < 0 or text[at] not in _NEXT:
         return False
-    return text[at] in _ALONE or at == 0 or not "\u3400" <= text[at - 1] <= "\u9fff"
+    before = text[at - 1 : at]
+    return text[at] in _ALONE or before in _INTRODUCES or not "\u3400" <= before <= "\u9fff"
 
 
 _SAID_SURNAME = re.compile(
@@ -160,8 +166,11 @@ def _titled(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             yield full[0] + margin, at
         elif words.text[max(0, here - 2) : here] in ch.COMPOUND_SURNAMES:
             yield at - 2, at
-        elif _alone(text, at - 1) and stands_alone(words, here - 1) and text[at - 1 : at + 2] not in ctx.EVERYDAY:
-            yield at - 1, at
+        elif _alone(text, at - 1) and text[at - 1 : at + 2] not in ctx.EVERYDAY:
+            introduced = text[max(0, at - 2) : at - 1] in _INTRODUCES
+            polite = match.group() in _POLITE and (introduced or not is_known(words.text[max(0, here - 2) : here]))
+            if polite or stands_alone(words, here - 1):
+                yield at - 1, at
 
 
 def _after_role(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
