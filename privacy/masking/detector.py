@@ -23,6 +23,8 @@ from privacy.masking.views import FoldedText, Hits, View, near_to
 
 _DEEPEST_ISLAND = 3
 _ROUNDS = 3
+# A numeral and the sign before it.
+_A_WORD = 2
 # In what decodes by chance only what is sure counts.
 _ISLAND_STRENGTH = 6
 
@@ -83,7 +85,7 @@ class Detector:
         for place, hits in self._hits(batch).items():
             folded = FoldedText.of(batch, place)
             found[place] = self._look_closer(texts[place], folded, hits)
-            inside += [(place, *island) for island in self._islands(texts[place], folded, hits[0])]
+            inside += [(place, *island) for island in self._islands(folded, hits[0])]
         if depth < _DEEPEST_ISLAND:
             self._add_islands(found, inside, depth)
         return [settled(found[place], text) if place in found else () for place, text in enumerate(texts)]
@@ -109,29 +111,31 @@ class Detector:
         }
 
     def _look_closer(self, text: str, folded: FoldedText, hits: tuple[Hits, Hits]) -> list[Detection]:
-        found = [
-            Detection(*folded.span(start, end), rule.entity, rule.strength)
-            for start, end, rule in self._matches(folded, hits)
-        ]
+        found = [Detection(*folded.span(d.start, d.end), d.entity, d.strength) for d in self._matches(folded, hits)]
         signs = self._views[0].signs
         shown = {signs[trigger] for trigger in hits[0] if trigger in signs}
         if shown & {Sign.ESCAPE, Sign.LIGATURE} or (shown - {Sign.ISLAND} and may_be_spelled(folded.text)):
             found += self._disguised(text, shown)
         return found
 
-    def _islands(self, text: str, folded: FoldedText, hits: Hits) -> Iterator[tuple[int, int, str]]:
+    def _islands(self, folded: FoldedText, hits: Hits) -> Iterator[tuple[int, int, str]]:
         """Give the islands of a text; each begins at most as far before the end of its sign as the sign is long."""
         for trigger, rows in hits.items():
             if self._views[0].signs.get(trigger) is Sign.ISLAND:
-                if folded.origin is not None:
-                    yield from islands(text)
-                else:
-                    for first, last in rows:
-                        yield from islands(text, max(0, first - SHORTEST), last + PADDING)
+                for first, last in rows:
+                    for start, end, plain in islands(folded.text, max(0, first - SHORTEST), last + PADDING):
+                        yield *folded.span(start, end), plain
 
-    def _matches(self, folded: FoldedText, hits: tuple[Hits, Hits]) -> Iterator[tuple[int, int, Rule]]:
-        for view, text, where in zip(self._views, (folded.text, folded.digits), hits, strict=True):
-            yield from view.matches(text, where)
+    def _matches(self, folded: FoldedText, hits: tuple[Hits, Hits]) -> list[Detection]:
+        """Return what the rules find in folded text, in places of its views."""
+        in_text, in_digits = self._views
+        found = in_text.matches(folded.text, hits[0])
+        numbers = in_digits.matches(folded.digits, hits[1])
+        if hits[1] and folded.text != folded.digits:
+            # Most Han numerals are words: 一直 behind a number is none of its digits.
+            plain = in_digits.matches(folded.text, in_digits.hits_of(folded.text))
+            numbers = [*plain, *(d for d in numbers if not any(_names(other, d) for other in plain))]
+        return [*found, *numbers]
 
     def _disguised(self, text: str, shown: set[Sign]) -> Iterator[Detection]:
         """Give what is found when escapes are read and spelled digits are taken for digits."""
@@ -142,19 +146,33 @@ class Detector:
             plain = as_written
             if unescaped is not as_written:
                 plain, batch = _folded(unescaped)
-                yield from self._read(plain, batch)
+                yield from self._read(plain, batch, plain.changed())
             spelled = spell_out(plain)
             if spelled is not plain:
                 yield from self._read(*_folded(spelled))
 
-    def _read(self, reading: Reading, batch: FoldedBatch) -> Iterator[Detection]:
-        """Give what is found near what a reading reads differently; it is the text of the batch in the TEXT view."""
-        changed = reading.changed()
+    def _read(self, reading: Reading, batch: FoldedBatch, changed: list[int] | None = None) -> Iterator[Detection]:
+        """Give what is found in a reading, which is the text of the batch in the TEXT view.
+
+        With the places that it reads differently only near those is looked again.
+        """
         for hits in self._hits(batch).values():
-            near = near_to(changed, hits[0]), near_to(changed, hits[1])
+            near = hits if changed is None else (near_to(changed, hits[0]), near_to(changed, hits[1]))
             folded = FoldedText(reading.text, text_of(batch.digits[:-1]), None)
-            for start, end, rule in self._matches(folded, near):
-                yield Detection(*reading.span(start, end), rule.entity, rule.strength)
+            for start, end, entity, strength in self._matches(folded, near):
+                yield Detection(*reading.span(start, end), entity, strength)
+
+
+def _names(plain: Detection, other: Detection) -> bool:
+    """Say whether a detection that needs no Han numerals says what another is about that takes one of them in.
+
+    One numeral beside a number is a word, as in 一直; more of them may be digits, and then the longer counts.
+    """
+    return (
+        plain.strength <= other.strength
+        and plain.start - _A_WORD <= other.start < plain.end
+        and plain.start < other.end <= plain.end + _A_WORD
+    )
 
 
 @cache

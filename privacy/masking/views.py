@@ -2,13 +2,14 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from privacy.masking.automaton import Automaton
+from privacy.masking.conflicts import Detection
 from privacy.masking.normalise.fold import Codes, FoldedBatch, text_of
 from privacy.masking.normalise.signs import Sign
 from privacy.masking.rules import Rule
@@ -69,14 +70,20 @@ class View:
                 found.setdefault(place, {}).setdefault(trigger, []).append(row)
         return found
 
-    def matches(self, text: str, hits: Hits) -> Iterator[tuple[int, int, Rule]]:
-        """Give what the rules find in a text, where the hits say that they may."""
-        for trigger, ends in hits.items():
-            for rule in self._rules[trigger]:
-                parts = [(0, len(text))] if rule.reach is None else _parts(ends, rule.reach, rule.ahead)
-                for begin, finish in parts:
-                    for start, end in rule.find(text, begin, finish):
-                        yield start, end, rule
+    def hits_of(self, text: str) -> Hits:
+        """Return which triggers may match one folded text, and where."""
+        codes = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
+        return self.hits_in(codes, np.array([0, len(text) + 1])).get(0, {})
+
+    def matches(self, text: str, hits: Hits) -> list[Detection]:
+        """Return what the rules find in a text, where the hits say that they may."""
+        return [
+            Detection(start, end, rule.entity, rule.strength)
+            for trigger, ends in hits.items()
+            for rule in self._rules[trigger]
+            for begin, finish in ([(0, len(text))] if rule.reach is None else _parts(ends, rule.reach, rule.ahead))
+            for start, end in rule.find(text, begin, finish)
+        ]
 
 
 def near_to(places: list[int], hits: Hits) -> Hits:

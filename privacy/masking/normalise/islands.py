@@ -13,6 +13,7 @@ ISLAND = re.compile("[A-Za-z0-9+/]{12,}={0,2}|[A-Za-z0-9_-]{24,}={0,2}")
 
 _RUN = re.compile("(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{12,}={0,2}")
 _HEX = re.compile("(?:[0-9a-fA-F]{2}){7,}")
+_UNSEEN = "\r\n\t\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\u3000\ufeff"
 _LONGEST = 1 << 20
 _SHORTEST_HEX = 14
 
@@ -47,4 +48,4 @@ def _readable(plain: bytes) -> str | None:
         text = plain.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return text if text.isprintable() or all(c.isprintable() or c in "\r\n\t" for c in text) else None
+    return text if text.isprintable() or all(c.isprintable() or c in _UNSEEN for c in text) else None

@@ -59,6 +59,11 @@ _WESTERN = re.compile(
 )
 _BOX = re.compile(f"(?:P\\.? ?O\\.? ?Box|PO Box|Post Office Box) [0-9]{{1,8}}(?![0-9]){_TAIL_EN}", re.IGNORECASE)
 _POSTCODE = re.compile("(?<![A-Za-z0-9])[A-Z]{1,2}[0-9][0-9A-Z]? [0-9][ABD-HJLNP-UW-Z]{2}(?![A-Za-z0-9])")
+_CUED_POSTCODE = re.compile(
+    cues("邮编|邮政编码", "zip(?: ?code)?|postcode|postal code")
+    + "[ :=是为]{0,3}([0-9]{6}|[0-9]{5}(?:-[0-9]{4})?)(?![0-9])",
+    re.IGNORECASE,
+)
 _LOOK_BACK = 36
 
 
@@ -101,5 +106,6 @@ RULES: tuple[Rule, ...] = (
     Rule("ADDRESS", _CUED, _find_cued, 7),
     pattern_rule("ADDRESS", _WESTERN, 7),
     pattern_rule("ADDRESS", _BOX, 7),
+    pattern_rule("ADDRESS", _CUED_POSTCODE, 7, group=1),
     pattern_rule("ADDRESS", _POSTCODE, 8),
 )

@@ -17,9 +17,9 @@ _GROUP = re.compile("[0-9]+")
 _TRIGGER = re.compile(f"[0-9](?:{GAP}[0-9]){{8}}")
 # Every rule asks for the same runs; of long texts only the last is kept, and all in memory only.
 _CACHED_LENGTH = 2_000
-# No number that we know has more digits; those of cards are looked for by their groups.
-_LONGEST = 19
-_LENGTHS = frozenset({9, 10, 11, 12, 13, 15, 17, 18})
+# No number that we know has more digits, but for two mobiles; cards are looked for by their groups.
+_LONGEST = 22
+_LENGTHS = frozenset({9, 10, 11, 12, 13, 15, 17, 18, 22})
 _WITHOUT_SEPARATORS = str.maketrans("", "", " .()·_~*/|,\n-")
 
 

@@ -18,6 +18,9 @@ _PERMIT = re.compile(
 )
 # Home return permits: H or M and eight digits with the two of the renewal; to Hong Kong and Taiwan: C, W, L, T.
 _BARE_PERMIT = re.compile(f"(?<![A-Za-z0-9_-])(?:[HM][0-9]{{10}}|[CWLT][A-HJ-NP-Z]?[0-9]{{8}}){_EDGE}(?!-)")
+_PRODUCT = re.compile(
+    "(?:型号|款号|货号|编号|编码|订单|单号|商品|model|sku|item|part|order)[^0-9a-z]{0,3}$", re.IGNORECASE
+)
 _REGION = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使"
 _ON_PLATE = "[A-HJ-NP-Z0-9]"
 _PLATE = re.compile(
@@ -32,7 +35,7 @@ _DATE = (
     f"(?:{_YEAR} ?[-/.年] ?[0-9十]{{1,3}} ?[-/.月] ?[0-9十]{{1,4}}(?: ?[日号])?|{_YEAR}[01][0-9][0-3][0-9](?![0-9])"
     f"|{_YEAR}年(?:[0-9十]{{1,3}}月)?|{_DAY}[-/.]{_DAY}[-/.](?:{_YEAR}|[0-9]{{2}})"
     f"|{_DAY}(?:st|nd|rd|th)?(?: of)? {_MONTH},? {_YEAR}|{_MONTH} {_DAY}(?:st|nd|rd|th)?,? {_YEAR}"
-    "|[0-9十]{1,3}月[0-9十]{1,4}[日号]?)"
+    "|(?:[0-9]{2}年)?[0-9十]{1,3}月[0-9十]{1,4}[日号]?)"
 )
 _BIRTH = re.compile(
     cues("生日|出生(?:日期|年月日?|于|在)?|生于", "birth ?(?:day|date)|date of birth|dob|born(?: on)?")
@@ -43,15 +46,20 @@ _BORN = re.compile(f"({_DATE})(?:出生|生人|生日| ?生的)", re.IGNORECASE)
 _BORN_SIGN = re.compile("[0-9十年月日号] ?(?:出生|生人|生日|生的)")
 
 
+def _is_no_product(match: re.Match[str]) -> bool:
+    """The same shape is given to models and orders."""
+    return _PRODUCT.search(match.string, max(0, match.start() - 10), match.start()) is None
+
+
 def _has_digits(match: re.Match[str]) -> bool:
     return sum(c.isdigit() for c in match.group()) >= 2
 
 
 RULES: tuple[Rule, ...] = (
     pattern_rule("PASSPORT", _PASSPORT, 4, group=1, view=TextView.DIGITS),
-    pattern_rule("PASSPORT", _CN_PASSPORT, 6, view=TextView.DIGITS),
+    pattern_rule("PASSPORT", _CN_PASSPORT, 6, accept=_is_no_product, view=TextView.DIGITS),
     pattern_rule("CN_TRAVEL_PERMIT", _PERMIT, 4, group=1, view=TextView.DIGITS),
-    pattern_rule("CN_TRAVEL_PERMIT", _BARE_PERMIT, 6, view=TextView.DIGITS),
+    pattern_rule("CN_TRAVEL_PERMIT", _BARE_PERMIT, 6, accept=_is_no_product, view=TextView.DIGITS),
     pattern_rule("CN_LICENSE_PLATE", _PLATE, 6, accept=_has_digits, view=TextView.DIGITS),
     pattern_rule("DATE_OF_BIRTH", _BIRTH, 4, group=1, view=TextView.DIGITS),
     pattern_rule("DATE_OF_BIRTH", _BORN, 4, group=1, view=TextView.DIGITS, reach=40, sign=_BORN_SIGN),

@@ -56,14 +56,17 @@ _MAC = re.compile(
 
 _CUE = (
     cues(
-        "[微薇威]信|加我?v|扣扣|球球|微博|企鹅|抖音|小红书|支付宝",
-        "weixin|we ?chat|[wv]x|v信|v[:号]|qq|weibo|telegram|whatsapp|instagram|twitter|skype|line id",
+        "[微薇威] ?信|加我? ?[vq]|[+]v|加微|扣扣|抠抠|球球|微博|企鹅|抖音|小红书|支付宝",
+        "weixin|we ?chat|[wv]x|v信|v[:号]|q[:号]|q ?q|weibo|telegram|whatsapp|instagram|twitter"
+        "|skype|snapchat|discord|line id",
     )
-    + '(?:号码|号|id|账号|帐号|昵称| handle| number)?[ ]{0,2}(?:[:=是为]|is|叫)?[ "]{0,2}'
+    + '(?:号码|号| ?id|账号|帐号|昵称| handle| number)?[ ]{0,2}(?:[:=是为]|is|叫)?[ "]{0,2}'
 )
 _HANDLE = re.compile(f"{_CUE}(@?[a-z][a-z0-9_.-]{{3,28}}[a-z0-9_])(?![a-z0-9_-])", re.IGNORECASE)
 _NUMERIC_HANDLE = re.compile(f"{_CUE}([1-9](?:[ .-]?[0-9]){{4,11}})(?![0-9])", re.IGNORECASE)
-_AT_HANDLE = re.compile("(?<![A-Za-z0-9._%+@-])@[A-Za-z0-9_]{3,30}(?![A-Za-z0-9_.-]{0,60}@)")
+_AT_HANDLE = re.compile(
+    "(?<![A-Za-z0-9._%+@>-])@[A-Za-z0-9_](?:[A-Za-z0-9_]|[.-](?=[A-Za-z0-9_])){2,29}(?![A-Za-z0-9_.-]{0,60}@)"
+)
 _NO_HANDLE = frozenset(
     "number account please official service customer support login public group payment wechat weixin".split()
 )

@@ -34,6 +34,17 @@ def _ids(run: DigitRun) -> Iterator[tuple[int, int]]:
             yield start, final.end()
 
 
+def _glued_ids(run: DigitRun) -> Iterator[tuple[int, int]]:
+    """Give ids inside longer digits: province, day and check digit together are no accident."""
+    digits = run.digits
+    first = 0
+    while len(digits) > 18 and first <= len(digits) - 18:
+        inside = digits[first + 6 : first + 8] in ("19", "20") and is_resident_id(digits[first : first + 18])
+        if inside:
+            yield run.span(first, first + 18)
+        first += 18 if inside else 1
+
+
 def _old_ids(run: DigitRun) -> Iterator[tuple[int, int]]:
     for first in run.parts(15):
         digits = run.digits[first : first + 15]
@@ -131,6 +142,7 @@ def _find_ibans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 RULES: tuple[Rule, ...] = (
     run_rule("CN_RESIDENT_ID", _ids, 1),
+    run_rule("CN_RESIDENT_ID", _glued_ids, 1),
     run_rule("CN_RESIDENT_ID", _old_ids, 3),
     run_rule("CREDIT_CARD", _cards, 2),
     run_rule("IMEI", _imeis, 4),

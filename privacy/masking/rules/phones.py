@@ -15,8 +15,8 @@ _BEFORE = 14
 _PLUS = re.compile(f"(?<![0-9+])\\+ ?\\(?[1-9](?:[ .()/-]{{0,3}}[0-9]){{6,14}}(?![0-9]){_EXTENSION}", re.IGNORECASE)
 _TWO_ZEROS = re.compile(f"(?<![0-9])00[ -]?[1-9](?:[ .()/-]{{0,3}}[0-9]){{7,13}}(?![0-9]){_EXTENSION}", re.IGNORECASE)
 _AMERICAN = re.compile(
-    "(?<![0-9.])(?<![0-9][ .-])(?:\\+?1[ .-]{0,2})?(?:\\([2-9][0-9]{2}\\)[ .-]{0,2}|[2-9][0-9]{2}[ .-]{1,2})"
-    f"[2-9][0-9]{{2}}[ .-]{{1,2}}[0-9]{{4}}(?![0-9]){_EXTENSION}",
+    "(?<![0-9.])(?<![0-9][ .-])(?:\\+?1[ .-]{0,2})?(?:\\([2-9][0-9]{2}\\)[ .-]{0,2}|[2-9][0-9]{2}[ ._·~*-]{1,2})"
+    f"[2-9][0-9]{{2}}[ ._·~*-]{{1,2}}[0-9]{{4}}(?![0-9]){_EXTENSION}",
     re.IGNORECASE,
 )
 _CUED = re.compile(
@@ -37,9 +37,12 @@ _OTHER_CUE = re.compile(
     "(?:订单|单号|运单|工单|order|tracking|invoice|licen[cs]e|account|card|流水|编号|验证|code)[^0-9\n]{0,16}$",
     re.IGNORECASE,
 )
+_MOBILE_AND_MORE = re.compile("1[3-9][0-9]{9}[^0-9]|1[3-9][0-9] [0-9]{4} [0-9]{4} ")
 _DATE = re.compile("(?:19|20)[0-9]{2}[-./ ][0-9]{1,2}[-./ ][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./](?:19|20)[0-9]{2}")
 _GROUP = re.compile("[0-9]+")
-_PRICES = re.compile("[0-9]{1,4}\\.[0-9]{1,2}(?:[ ,、/|~-]{1,3}[0-9]{1,4}(?:\\.[0-9]{1,2})?){1,9}")
+_PRICES = re.compile(
+    "[0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,4}\\.[0-9]{1,2}(?:[ ,、/|~-]{1,3}[0-9]{1,4}(?:\\.[0-9]{1,2})?){1,9}"
+)
 
 
 def _mobiles(run: DigitRun) -> Iterator[tuple[int, int]]:
@@ -51,6 +54,15 @@ def _mobiles(run: DigitRun) -> Iterator[tuple[int, int]]:
                 start, end = run.span(first, first + length)
                 if not _PRICES.fullmatch(run.text, start, end):
                     yield _with_country(run.text, start, end), _behind(_AFTER_MOBILE, run.text, end)
+
+
+def _glued_mobiles(run: DigitRun) -> Iterator[tuple[int, int]]:
+    """Give mobiles that are written one behind the other without a gap."""
+    for first in run.parts(22):
+        digits = run.digits[first : first + 22]
+        if all(number[0] == "1" and number[1] in "3456789" for number in (digits[:11], digits[11:])):
+            yield run.span(first, first + 11)
+            yield run.span(first + 11, first + 22)
 
 
 def _behind(after: re.Pattern[str], text: str, end: int) -> int:
@@ -96,7 +108,7 @@ def _is_international(match: re.Match[str]) -> bool:
 
 
 def _is_cued(match: re.Match[str]) -> bool:
-    return not (_is_other(match, 1) or _DATE.match(match.group(1)))
+    return not (_is_other(match, 1) or _DATE.match(match.group(1)) or _MOBILE_AND_MORE.match(match.group(1)))
 
 
 def _is_grouped(match: re.Match[str]) -> bool:
@@ -127,11 +139,12 @@ def _phone(
 
 RULES: tuple[Rule, ...] = (
     run_rule("PHONE_NUMBER", _mobiles, 5),
+    run_rule("PHONE_NUMBER", _glued_mobiles, 5),
     run_rule("PHONE_NUMBER", _landlines, 5),
     run_rule("PHONE_NUMBER", _services, 5),
     _phone(_PLUS, _is_international),
     _phone(_TWO_ZEROS, _is_international),
     _phone(_AMERICAN, reach=30),
-    _phone(_CUED, _is_cued, group=1, strength=5, reach=70),
+    _phone(_CUED, _is_cued, group=1, strength=6, reach=70),
     _phone(_GROUPED, _is_grouped, strength=6, reach=30),
 )

@@ -6,25 +6,30 @@ from urllib.parse import unquote
 from privacy.masking.rules.placeholder import PLACEHOLDER
 from privacy.masking.rules.rule import Rule, TextView, cues, pattern_rule
 
-_SAYS = "[\"']?[ ]{0,2}(?:[:=]|是|为|is|was)[ ]{0,2}[\"']?"
+_SAYS = "[\"']?[ ]{0,2}(?:[:=]|就?是|为|改成|改为|设置?[成为]|(?:is|was|'s):?)[ ]{0,2}[\"']?"
+_PASSWORD_CUE = "(?<![?&;])" + cues("密码|口令", "passwords?|passwd|pwd|passcode|my pass|pw|pin(?: code)?")
 _PASSWORD = re.compile(
-    cues("密码|口令", "passwords?|passwd|pwd|passcode|pin(?: code)?")
-    + f"(?:{_SAYS}|[ ]?([:=]))"
-    + "([!-&(-+.-:<-~]{3,63}[!#-&(-+/-:@-~])",
+    f"{_PASSWORD_CUE}(?:{_SAYS}|[ ]?([:=>]))" + "([!-&(-+.-:=?-~]{3,63}[!#-&(-+/-:@-~])",
     re.IGNORECASE,
 )
+_QUOTED_PASSWORD = re.compile(
+    _PASSWORD_CUE + "[\"']?[ ]{0,2}(?:[:=]|是|为|is) {0,2}([\"'])([^\"'\\n]{1,64})\\1", re.IGNORECASE
+)
+_TAGGED_PASSWORD = re.compile("<(?:password|passwd|pwd|passcode|secret|token)>([^<\n]{3,64})</")
+_URL_PASSWORD = re.compile("[a-z][a-z0-9+.-]{1,20}://[^ /@:\\n]{0,64}:([^ /@\\n]{1,128})@", re.IGNORECASE)
 _MIXED_PASSWORD = re.compile(
     cues("密码|口令", "passwords?|passwd|pwd|passcode")
     + "[\"']?[ ]{0,2}[:=][ ]{0,2}[\"']?([^ ,;，。；\"'<>\\n]{4,64})",
     re.IGNORECASE,
 )
-_SPACED_PASSWORD = re.compile("(?:密码|口令|(?<![A-Za-z])[Pp]assword|(?<![A-Za-z])pwd)[ ]{0,1}([!-&(-+.-:<-~]{4,64})")
+_SPACED_PASSWORD = re.compile("(?<![?&;<A-Za-z])(?:密码|口令|[Pp]assword|pwd) ?(?![=:<>&])([!-%(-+.-9?-~]{4,64})")
 _CODE_CUE = cues(
     "验证码|校验码|动态码|动态密码|确认码",
     "verification code|security code|passcode|one[- ]time (?:code|password|pin)|otp|auth(?:entication)? code"
     "|the code (?:is|was)|my code (?:is|was)|your code (?:is|was)",
 )
-_CODE = re.compile(f"{_CODE_CUE}[^0-9\n]{{0,10}}((?:[A-Z]-)?[0-9](?:[ -]?[0-9]){{3,7}})(?![0-9A-Za-z])", re.IGNORECASE)
+_CODE = re.compile(f"{_CODE_CUE}[^0-9\n]{{0,10}}?((?:[A-Z]-)?[0-9](?:[ -]?[0-9]){{3,7}})(?![0-9A-Za-z])", re.IGNORECASE)
+_LETTER_CODE = re.compile(f"{_CODE_CUE}[ :=是为is\"']{{1,5}}([A-Z0-9]{{4,8}})(?![0-9A-Za-z])")
 _CODE_FIRST = re.compile(
     "(?<![0-9A-Za-z])([0-9]{4,8})(?: ?[是为][您你我]?的?[^0-9\n]{0,8}(?:验证码|校验码|动态码)"
     "| is (?:your|my|the) (?:[a-z]{1,12} ){0,2}code)",
@@ -44,6 +49,10 @@ _CUED_KEY = re.compile(
         "|app[ _-]?(?:key|secret)|client[ _-]?secret|token",
     )
     + f"{_SAYS}([A-Za-z0-9._~+/-]{{12,2000}}={{0,2}})",
+    re.IGNORECASE,
+)
+_SPACED_KEY = re.compile(
+    cues("密钥|令牌|秘钥", "secret(?: key)?|access token|api key|appsecret") + " ([A-Za-z0-9._~+/-]{16,2000}={0,2})",
     re.IGNORECASE,
 )
 _PEM = re.compile(
@@ -98,13 +107,18 @@ def _is_key(match: re.Match[str]) -> bool:
 
 RULES: tuple[Rule, ...] = (
     pattern_rule("PASSWORD", _PASSWORD, 4, group=2, accept=_is_password, reach=140),
+    pattern_rule("PASSWORD", _QUOTED_PASSWORD, 4, group=2, accept=lambda m: PLACEHOLDER.fullmatch(m.group(2)) is None),
+    pattern_rule("PASSWORD", _TAGGED_PASSWORD, 4, group=1),
+    pattern_rule("PASSWORD", _URL_PASSWORD, 1, group=1, accept=lambda m: PLACEHOLDER.fullmatch(m.group(1)) is None),
     pattern_rule("PASSWORD", _MIXED_PASSWORD, 4, group=1, accept=_is_mixed),
     pattern_rule("PASSWORD", _SPACED_PASSWORD, 5, group=1, accept=lambda m: any(c.isdigit() for c in m.group(1))),
     pattern_rule("ONE_TIME_CODE", _CODE, 4, group=1, view=TextView.DIGITS),
+    pattern_rule("ONE_TIME_CODE", _LETTER_CODE, 4, group=1, accept=lambda m: any(c.isdigit() for c in m.group(1))),
     pattern_rule("ONE_TIME_CODE", _CODE_FIRST, 4, group=1, view=TextView.DIGITS),
     pattern_rule("API_KEY", _KEY, 2, reach=9_100),
     pattern_rule("API_KEY", _BEARER, 3, group=1, accept=_is_key, reach=4_100),
     pattern_rule("API_KEY", _CUED_KEY, 6, group=1, accept=_is_key, reach=2_100),
+    pattern_rule("API_KEY", _SPACED_KEY, 6, group=1, accept=_is_key, reach=2_100),
     pattern_rule("API_KEY", _PEM, 1, reach=8_200),
     pattern_rule("GEO_COORDINATES", _COORDINATES, 0, accept=_is_place),
     pattern_rule("GEO_COORDINATES", _DEGREES, 0),
