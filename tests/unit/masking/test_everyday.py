@@ -59,7 +59,7 @@ def test_a_value_in_plain_talk_is_masked_and_nothing_beside_it(text: str, expect
         "密码错误，怎么办",
         "my password is wrong",
         "这张卡用不了，张嘴就来",
-        "升级到v14.9.2以后更卡了",
+        "版本v14.9.2装不上",
         "时尚女士包，尊敬的女士",
     ],
 )
