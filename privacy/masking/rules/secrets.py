@@ -22,7 +22,7 @@ _MIXED_PASSWORD = re.compile(
     + "[\"']?[ ]{0,2}[:=][ ]{0,2}[\"']?([^ ,;，。；\"'<>\\n]{4,64})",
     re.IGNORECASE,
 )
-_SPACED_PASSWORD = re.compile("(?<![?&;<A-Za-z])(?:密码|口令|[Pp]assword|pwd) ?(?![=:<>&])([!-%(-+.-9?-~]{4,64})")
+_SPACED_PASSWORD = re.compile("(?<![?&;<A-Za-z])(?:密码|口令|[Pp]assword|pwd) ?(?![=:<>&])([!-&(-+.-9?-~]{4,64})")
 _CODE_CUE = cues(
     "验证码|校验码|动态码|动态密码|确认码",
     "verification code|security code|passcode|one[- ]time (?:code|password|pin)|otp|auth(?:entication)? code"
