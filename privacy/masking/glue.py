@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from privacy.masking.conflicts import Detection
+from privacy.masking.normalise.fold import HAN_NUMERALS
 from privacy.masking.normalise.reading import Reading
 
 _ESCAPES = ("%", "\\", "&#")
@@ -12,7 +13,7 @@ _HAN = ("\u3040", "\u9fff")
 
 
 def is_glued(text: str, found: Sequence[Detection]) -> bool:
-    """Say whether a detection touches a letter or digit that is not Han, or an escape: a rule may have been misled."""
+    """Say whether a detection touches a letter or digit, or an escape; of Han only a numeral: a rule may have been misled."""
     return any(
         _goes_on(text[d.start - 1 : d.start]) or _goes_on(text[d.end : d.end + 1]) or text.startswith(_ESCAPES, d.end)
         for d in found
@@ -20,7 +21,7 @@ def is_glued(text: str, found: Sequence[Detection]) -> bool:
 
 
 def _goes_on(character: str) -> bool:
-    return character.isalnum() and not _HAN[0] <= character <= _HAN[1]
+    return character.isalnum() and (not _HAN[0] <= character <= _HAN[1] or character in HAN_NUMERALS)
 
 
 def without(text: str, found: Sequence[Detection]) -> Reading:

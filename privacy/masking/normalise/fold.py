@@ -47,6 +47,8 @@ _NUMERALS = {
     ),
     "、": ",",
 }
+HAN_NUMERALS = frozenset(character for character in _NUMERALS if character.isalnum())
+"""Han characters that are digits in the DIGITS view."""
 
 
 @cache
