@@ -13,7 +13,7 @@ _HAN = ("\u3040", "\u9fff")
 
 
 def is_glued(text: str, found: Sequence[Detection]) -> bool:
-    """Say whether a detection touches a letter or digit, or an escape; of Han only a numeral: a rule may have been misled."""
+    """Say whether a detection touches a letter or digit (of Han only a numeral) or an escape, and misled a rule."""
     return any(
         _goes_on(text[d.start - 1 : d.start]) or _goes_on(text[d.end : d.end + 1]) or text.startswith(_ESCAPES, d.end)
         for d in found
