@@ -6,7 +6,7 @@ import numpy as np
 
 from privacy.masking.conflicts import Detection
 from privacy.masking.normalise.fold import HAN_NUMERALS
-from privacy.masking.normalise.reading import Reading
+from privacy.masking.normalise.reading import Positions, Reading
 
 _ESCAPES = ("%", "\\", "&#")
 _HAN = ("\u3040", "\u9fff")
@@ -27,15 +27,16 @@ def _goes_on(character: str) -> bool:
 def without(text: str, found: Sequence[Detection]) -> Reading:
     """Return the text with placeholders for what was found; each stands for the whole of its value."""
     pieces: list[str] = []
-    spans: list[tuple[int, int]] = []
+    starts: list[Positions] = []
+    ends: list[Positions] = []
     position = 0
     for one in found:
         placeholder = f"<{one.entity}>"
         pieces += (text[position : one.start], placeholder)
-        spans += [(at, at + 1) for at in range(position, one.start)]
-        spans += [(one.start, one.end)] * len(placeholder)
+        between = np.arange(position, one.start, dtype=np.int64)
+        starts += (between, np.full(len(placeholder), one.start, dtype=np.int64))
+        ends += (between + 1, np.full(len(placeholder), one.end, dtype=np.int64))
         position = one.end
     pieces.append(text[position:])
-    spans += [(at, at + 1) for at in range(position, len(text))]
-    places = np.array(spans, dtype=np.int64).reshape(-1, 2)
-    return Reading("".join(pieces), places[:, 0], places[:, 1])
+    rest = np.arange(position, len(text), dtype=np.int64)
+    return Reading("".join(pieces), np.concatenate([*starts, rest]), np.concatenate([*ends, rest + 1]))

@@ -12,6 +12,7 @@ _FINAL_X = re.compile(f"{GAP}[Xx](?![0-9A-Za-z])")
 _IBAN_START = re.compile("(?<![A-Za-z0-9])[A-Za-z]{2}[ .-]{0,2}[0-9][ .-]{0,2}[0-9](?:[ .·_~*/|-]{0,3}[A-Za-z0-9]){10}")
 _ALNUM = re.compile("[A-Za-z0-9]")
 _SSN_CUE = re.compile("ssn|social security|社会?安全?号", re.IGNORECASE)
+_CENTURY = re.compile("(?=(?:19|20)[0-9]{2}[01][0-9][0-3][0-9])")
 _ID_CUE = re.compile("身份|证件|resident", re.IGNORECASE)
 _COORDINATES = re.compile("[0-9]{1,3}\\.[0-9]{3,9}[ ,/-]{1,3}[0-9]{1,3}\\.[0-9]{3,9}")
 _CARD_GROUPS = frozenset(
@@ -36,13 +37,12 @@ def _ids(run: DigitRun) -> Iterator[tuple[int, int]]:
 
 def _glued_ids(run: DigitRun) -> Iterator[tuple[int, int]]:
     """Give ids inside longer digits: province, day and check digit together are no accident."""
-    digits = run.digits
-    first = 0
-    while len(digits) > 18 and first <= len(digits) - 18:
-        inside = digits[first + 6 : first + 8] in ("19", "20") and is_resident_id(digits[first : first + 18])
-        if inside:
+    done = 0
+    for match in _CENTURY.finditer(run.digits, 6) if len(run.digits) > 18 else ():
+        first = match.start() - 6
+        if first >= done and is_resident_id(run.digits[first : first + 18]):
             yield run.span(first, first + 18)
-        first += 18 if inside else 1
+            done = first + 18
 
 
 def _old_ids(run: DigitRun) -> Iterator[tuple[int, int]]:
