@@ -33,9 +33,6 @@ TOKEN_TYPES = {
 }
 """The type of pseudonym that each entity becomes; phones, e-mail, handles and orders join with identifiers."""
 
-ENTITIES = tuple(TOKEN_TYPES)
-"""Every entity that Mangrove looks for."""
-
 WITHHELD, NUMBER = "<WITHHELD>", "<NUMBER>"
 """Stand for a text that could not be searched, and for a number too large to be exact."""
 

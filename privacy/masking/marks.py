@@ -8,7 +8,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cache
 
-from privacy.masking.actions import ENTITIES, LAST_FOUR, LAST_TWO, TOKEN_TYPES, domain_part
+from privacy.masking.actions import LAST_FOUR, LAST_TWO, TOKEN_TYPES, domain_part
+from privacy.masking.rules.placeholder import NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def marked(text: str, own: tuple[str, ...] = ()) -> Marked:
 
 @cache
 def _marks(own: tuple[str, ...]) -> re.Pattern[str]:
-    names = "|".join((*ENTITIES, *own, "PERSONAL", "NUMBER", "WITHHELD"))
+    names = "|".join((*NAMES, *own))
     tokens = "|".join(f"{entity}:{kind}" for entity, kind in TOKEN_TYPES.items())
     # 52 characters of base32 hold 260 bits, of which the last four of an HMAC-SHA256 are zero.
     return re.compile(

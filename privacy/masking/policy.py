@@ -16,7 +16,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from privacy.errors import MangroveError
-from privacy.masking.actions import ENTITIES, PARTIAL, Action
+from privacy.masking.actions import PARTIAL, Action
+from privacy.masking.rules.placeholder import ENTITIES
 
 DROP, MASK = "drop", "mask"
 _OWN_NAME = re.compile("[A-Z][A-Z0-9_]{1,39}")

@@ -27,19 +27,18 @@ SMALL = "(?:(?:" + "|".join(sorted(PARTICLES)) + ") ){0,2}"
 """The small words before a last name."""
 
 
-def word_of(upper: str, lower: str) -> str:
+def _word_of(upper: str, lower: str) -> str:
     """Return the pattern of a capitalised word, for classes of capital and small letters."""
     return f"[{upper}](?:[{lower}]|['’][{upper}])(?:{MARK}?[{upper}{lower}]){{0,24}}"
 
 
 def _run_of(upper: str, lower: str) -> re.Pattern[str]:
-    word = word_of(upper, lower)
+    word = _word_of(upper, lower)
     return re.compile(
         f"(?<![{upper}{lower}0-9@._-]){word}(?: (?:[{upper}]\\.? )?{SMALL}{word}){{0,4}}(?![{upper}{lower}0-9@_])"
     )
 
 
-WORD = word_of(UPPER, LOWER)
 _RUN, _ASCII_RUN = _run_of(UPPER, LOWER), _run_of("A-Z", "a-z")
 _ACCENT = re.compile(f"[{_ACCENTED}\u0300-\u036f]")
 _SEEN = re.compile(f"[{UPPER_ROUGHLY}](?:[a-z{_ACCENTED}]|['’][{UPPER_ROUGHLY}])")

@@ -28,5 +28,8 @@ ENTITIES = (
 )
 """Every entity that a rule finds."""
 
-PLACEHOLDER = re.compile(f"<(?:{'|'.join((*ENTITIES, 'NUMBER', 'WITHHELD', 'PERSONAL'))})>")
+NAMES = (*ENTITIES, "PERSONAL", "NUMBER", "WITHHELD")
+"""What may stand in brackets in the place of a value."""
+
+PLACEHOLDER = re.compile(f"<(?:{'|'.join(NAMES)})>")
 """What stands in the place of a value that was replaced. Whatever else is in such brackets may be anybody's."""

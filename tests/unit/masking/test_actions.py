@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.masking.actions import ENTITIES, PARTIAL, TOKEN_TYPES, Action, stand_in
+from privacy.masking.actions import PARTIAL, TOKEN_TYPES, Action, stand_in
 from privacy.masking.marks import marked
+from privacy.masking.rules.placeholder import ENTITIES
 from privacy.masking.written import as_meant
 from privacy.pseudonyms import MASKED_TYPES, PERSON_TYPES, REFERENCE_TYPES
 from tests.generated import KINDS, with_luhn

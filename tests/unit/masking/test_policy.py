@@ -8,8 +8,9 @@ import pytest
 
 from mangrove.event.v1 import event_pb2
 from privacy.masking import Masker, Policy, PolicyInvalid
-from privacy.masking.actions import ENTITIES, Action
+from privacy.masking.actions import Action
 from privacy.masking.detector import Detector
+from privacy.masking.rules.placeholder import ENTITIES
 from privacy.masking.wanted import detector_for
 from tests.generated import an_event
 from tests.unit.masking.build import Finding, body_of, event_masker, masker, message, texts_of
