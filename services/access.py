@@ -33,10 +33,16 @@ class Unauthenticated(MangroveError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who proved to hold a key: a source of events or a partner who asks."""
+    """Somebody who proved to hold a key: a source of events or a partner who asks.
+
+    `key_id` names the key that was used, for the audit; `channels` are the channels a source may send events of,
+    such as chat; empty for all.
+    """
 
     name: str
     role: Role
+    key_id: str = ""
+    channels: frozenset[str] = frozenset()
 
 
 class _Entry(BaseModel):

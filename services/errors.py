@@ -31,6 +31,12 @@ CATALOGUE: dict[str, Entry] = {
     "BATCH_EMPTY": Entry(grpc.StatusCode.INVALID_ARGUMENT),
     "BATCH_TOO_LARGE": Entry(grpc.StatusCode.INVALID_ARGUMENT),
     "REQUEST_MALFORMED": Entry(grpc.StatusCode.INVALID_ARGUMENT),
+    "PERMISSION_DENIED": Entry(grpc.StatusCode.PERMISSION_DENIED),
+    "OFFSET_INVALID": Entry(grpc.StatusCode.INVALID_ARGUMENT),
+    "QUOTA_EXCEEDED": Entry(grpc.StatusCode.RESOURCE_EXHAUSTED, timedelta(seconds=1)),
+    "REQUEST_SLOW": Entry(grpc.StatusCode.DEADLINE_EXCEEDED),
+    "DEADLINE_EXCEEDED": Entry(grpc.StatusCode.DEADLINE_EXCEEDED),
+    "DISK_LOW": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=5)),
     "JOURNAL_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
     "OVERLOADED": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(milliseconds=200)),
     "DRAINING": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
@@ -53,9 +59,11 @@ def _packed(message: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest 
 def to_status(error: MangroveError) -> status_pb2.Status:
     """Turn an error into a google.rpc status with ErrorInfo and, where they fit, BadRequest and RetryInfo.
 
-    `error.violations`, if the type has it, is a sequence of (field, reason, description).
+    `error.violations`, if the type has it, is a sequence of (field, reason, description); `error.retry_after_s`
+    takes the place of the catalogue's delay.
     """
     entry = CATALOGUE.get(error.reason, CATALOGUE["INTERNAL"])
+    retry_after = retry_after_of(error)
     details = [_packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN))]
     violations = getattr(error, "violations", ())
     if violations:
@@ -69,11 +77,17 @@ def to_status(error: MangroveError) -> status_pb2.Status:
                 )
             )
         )
-    if entry.retry_after is not None:
+    if retry_after is not None:
         delay = Duration()
-        delay.FromTimedelta(entry.retry_after)
+        delay.FromTimedelta(retry_after)
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
     return status_pb2.Status(code=entry.code.value[0], message=error.sentence, details=details)
+
+
+def retry_after_of(error: MangroveError) -> timedelta | None:
+    """Return after how long it makes sense to try again, None if it does not."""
+    own: float | None = getattr(error, "retry_after_s", None)
+    return timedelta(seconds=own) if own is not None else CATALOGUE.get(error.reason, CATALOGUE["INTERNAL"]).retry_after
 
 
 def unexpected_status() -> status_pb2.Status:

@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,26 +21,117 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class JournalSettings(_Section):
+    """Where acknowledged events wait to be landed, and how much may wait.
+
+    `kind` is "sqlite", one file a worker in `folder`, or "kafka". `max_waiting_events` and `min_free_bytes` (of
+    the disk) bound SQLite's journals, each worker's own: over them batches are refused until the lander catches up.
+    `remembered` is how many event ids a worker remembers to tell duplicates, at least. `kafka_options` go to
+    librdkafka as they are, such as `security.protocol`; a value `env:NAME` is taken from the environment.
+    """
+
+    kind: Literal["sqlite", "kafka"] = "sqlite"
+    folder: str = "journal"
+    max_waiting_events: int = Field(5_000_000, ge=1)
+    min_free_bytes: int = Field(256 * 1024 * 1024, ge=0)
+    remembered: int = Field(1_000_000, ge=1000)
+    kafka_servers: str = "127.0.0.1:9092"
+    kafka_topic: str = "mangrove-events"
+    kafka_group: str = "mangrove-landers"
+    kafka_options: dict[str, str] = {}
+
+
+class SourceLimits(_Section):
+    """What one source may send over all workers. Zero means no limit.
+
+    Steady events and bytes a second, bursts of so many seconds of them, and events a UTC day.
+    """
+
+    events_per_s: float = Field(0, ge=0)
+    bytes_per_s: float = Field(0, ge=0)
+    burst_s: float = Field(10, gt=0)
+    events_per_day: int = Field(0, ge=0)
+
+
 class CollectorSettings(_Section):
-    """The collector: where it listens, how much it takes, where its journal lies."""
+    """The collector: where it listens, how much it takes at once, how it defends itself.
+
+    `tls_client_ca` asks every client for a certificate of that authority. `max_calls` bounds the calls and
+    `max_held_bytes` the bytes of requests that a worker holds at once; `receive_s` is how long a client may take
+    to hand a request over. `unknown_fields` says what becomes of events with fields that the schema does not
+    have: "refuse" them, or "mask" what can be read as text and keep it.
+    """
 
     address: str = "127.0.0.1:50051"
     metrics_port: int = Field(0, ge=0, le=65535)
+    workers: int = Field(1, ge=1, le=64)
     tls_cert: str = ""
     tls_key: str = ""
+    tls_client_ca: str = ""
     reflection: bool = False
-    journal: str = "journal/collector.sqlite"
     max_events: int = Field(1000, ge=1, le=10_000)
     max_batch_bytes: int = Field(4 * 1024 * 1024, ge=1024)
-    max_unlanded_events: int = Field(5_000_000, ge=1)
+    max_calls: int = Field(256, ge=1)
+    max_held_bytes: int = Field(64 * 1024 * 1024, ge=1024)
+    receive_s: float = Field(30.0, gt=0)
+    stream_window: int = Field(8, ge=1, le=1000)
+    unknown_fields: Literal["refuse", "mask"] = "refuse"
     drain_s: float = Field(10.0, gt=0)
+    limits: SourceLimits = SourceLimits()
+    source_limits: dict[str, SourceLimits] = {}
+
+
+class WebhookSettings(_Section):
+    """One webhook: who calls it, as which source its events are taken, and where its secrets are.
+
+    `secret` and `token` are `env:NAME` or `file:PATH`, never the secret itself; which of them a kind needs, and
+    what it takes as consent, docs/adapters.md says. `api_key` is likewise where the source's API key is.
+    """
+
+    kind: Literal["chatwoot", "messenger", "wechat"]
+    api_key: str
+    secret: str
+    token: str = ""
+    app_id: str = ""
+    purposes: tuple[Literal["service", "analytics", "learning"], ...] = ("service",)
+    tolerance_s: float = Field(300.0, gt=0)
+
+
+class EdgeSettings(_Section):
+    """The HTTP edge: where it listens, how much it takes, where the collector is and which webhooks it serves.
+
+    `collector` is host:port, empty for this installation's own; `collector_ca` the PEM file of its authority.
+    `webhooks` are declared by name; the name is part of the URL, /webhooks/NAME.
+    """
+
+    address: str = "127.0.0.1:8080"
+    tls_cert: str = ""
+    tls_key: str = ""
+    collector: str = ""
+    collector_ca: str = ""
+    max_body_bytes: int = Field(512 * 1024, ge=1024)
+    timeout_s: float = Field(10.0, gt=0)
+    drain_s: float = Field(10.0, gt=0)
+    webhooks: dict[str, WebhookSettings] = {}
+
+
+class TracingSettings(_Section):
+    """Where spans go (OTLP over gRPC, such as http://127.0.0.1:4317; empty for nowhere) and what share of calls."""
+
+    endpoint: str = ""
+    ratio: float = Field(0.01, ge=0, le=1)
 
 
 class LanderSettings(_Section):
-    """The lander: how much it lands at once, how long it waits, when it compacts small files."""
+    """The lander: how much it lands at once, how long it waits, when it compacts small files.
 
-    max_events: int = Field(50_000, ge=1)
+    `remembered` is how many of the newest events of bronze it compares new ones with, at least.
+    """
+
+    max_bytes: int = Field(32 * 1024 * 1024, ge=1024)
+    remembered: int = Field(5_000_000, ge=1000)
     poll_s: float = Field(0.5, gt=0)
+    metrics_port: int = Field(0, ge=0, le=65535)
     compact_every: int = Field(20, ge=2)
     emotion_days: int = Field(30, ge=1)
 
@@ -68,7 +160,11 @@ class Settings(_Section):
     access: str = "access.toml"
     mlflow: str = "mlflow"
     masking: str = ""
+    audit: str = "audit.jsonl"
     collector: CollectorSettings = CollectorSettings()
+    journal: JournalSettings = JournalSettings()
+    edge: EdgeSettings = EdgeSettings()
+    tracing: TracingSettings = TracingSettings()
     lander: LanderSettings = LanderSettings()
     query: QuerySettings = QuerySettings()
 

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
 from privacy.errors import MangroveError
 from privacy.masking import MaskedEvent, Refusal
-
-RecordKind = Literal["event", "refusal"]
 
 
 class JournalUnavailable(MangroveError):
@@ -21,6 +19,17 @@ class JournalUnavailable(MangroveError):
     def __init__(self) -> None:
         super().__init__(
             "The events could not be made durable, so nothing was taken. Send the batch again in a moment."
+        )
+
+
+class JournalDamaged(MangroveError):
+    """A journal's file or log cannot be read; nothing is skipped silently."""
+
+    reason = "JOURNAL_DAMAGED"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The journal '{name}' is damaged. It was left as it is: see docs/collector.md on how to go on from it."
         )
 
 
@@ -35,13 +44,25 @@ class Overloaded(MangroveError):
         )
 
 
+class DiskLow(MangroveError):
+    """The journal's disk has less free space than the collector leaves free."""
+
+    reason = "DISK_LOW"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The collector's disk is almost full, so nothing was taken. Send the batch again later; the operator "
+            "makes room or lets the lander catch up."
+        )
+
+
 class LandedElsewhere(MangroveError):
-    """Another lander appended the same journal's records meanwhile; nothing was appended here."""
+    """Another lander appended to the table meanwhile; nothing was appended here."""
 
     reason = "LANDED_ELSEWHERE"
 
     def __init__(self) -> None:
-        super().__init__("Another lander lands the same journal. Run one lander for a journal.")
+        super().__init__("Another lander appended to the same table meanwhile. What waits is looked at again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +74,79 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One entry of a journal: its place from 1, its kind, and masked JSON in UTF-8."""
+    """A batch in a journal.
+
+    Attributes:
+        sequence: Its place in the journal, from 1, growing; numbers may be left out.
+        count: How many events and refusals it holds.
+        events: Masked events as JSON in UTF-8, one a line, each line ended by a newline.
+        refusals: Refused events likewise.
+    """
 
     sequence: int
-    kind: RecordKind
-    payload: bytes
+    count: int
+    events: bytes
+    refusals: bytes
 
 
 class Journal(Protocol):
-    """A durable queue of masked events between the collector and the lander."""
+    """The collector's end of a durable queue of masked events."""
+
+    async def append(self, source: str, events: Sequence[MaskedEvent], refusals: Sequence[Refusal]) -> Receipt:
+        """Make a batch durable, all or nothing; an event whose id the source sent before is left out.
+
+        That an event was there before is told on a best effort: the lander leaves repeats out of the lake.
+
+        Raises:
+            JournalUnavailable: if it cannot be made durable.
+            Overloaded, DiskLow: if the journal is full.
+        """
+        ...
+
+    def close(self) -> None:
+        """Write what waits and let go of the journal."""
+        ...
+
+
+class Feed(Protocol):
+    """The lander's end of one journal: its records in order."""
 
     @property
     def journal_id(self) -> str:
         """A name that no other journal has, also not one that is made after this one is lost."""
         ...
 
-    async def append(self, source: str, events: Sequence[MaskedEvent], refusals: Sequence[Refusal]) -> Receipt:
-        """Make a batch durable, all or nothing; an event whose id the source sent before is left out.
+    def read(self, after: int, max_bytes: int) -> list[Record]:
+        """Return the oldest records behind a sequence, in order: about `max_bytes` of them, at least one if any waits.
 
         Raises:
-            JournalUnavailable: if it cannot be made durable.
-            Overloaded: if the journal is full.
+            JournalDamaged: if they cannot be read.
         """
-        ...
-
-    def read(self, limit: int) -> list[Record]:
-        """Return the oldest records, at most `limit`, in order."""
         ...
 
     def forget(self, through: int) -> None:
         """Drop the records up to and including a sequence: they are in the lake."""
         ...
 
+    def waiting(self) -> tuple[int, float]:
+        """Return how many events and refusals wait, and the age of the oldest in seconds; (0, 0.0) if none."""
+        ...
+
+
+class Feeds(Protocol):
+    """All journals that this lander is to land now."""
+
+    def assigned(self) -> Sequence[Feed]:
+        """Return the feeds; another call may give others, as workers come and partitions move."""
+        ...
+
+    def close(self) -> None:
+        """Let go of all feeds."""
+        ...
+
 
 class LandedTable(Protocol):
-    """A table of the lake that one journal's records are appended to exactly once."""
+    """A table of the lake that journals' records are appended to exactly once."""
 
     def landed_through(self, journal_id: str) -> int:
         """Return the sequence up to which a journal's records are in the table, 0 if none."""
@@ -96,8 +155,11 @@ class LandedTable(Protocol):
     def append(self, rows: pa.Table, journal_id: str, *, after: int, through: int) -> None:
         """Append rows and, in the same commit, that the journal is in the table through a sequence.
 
+        No rows are a commit of their own too, if they have to be remembered as landed.
+
         Raises:
-            LandedElsewhere: if the journal's records are not in the table exactly through `after` any more.
+            LandedElsewhere: if the journal's records are not in the table exactly through `after` any more, or
+                another lander appended meanwhile.
         """
         ...
 

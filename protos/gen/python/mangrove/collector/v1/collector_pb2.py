@@ -25,23 +25,27 @@ _sym_db = _symbol_database.Default()
 from mangrove.event.v1 import event_pb2 as mangrove_dot_event_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%mangrove/collector/v1/collector.proto\x12\x15mangrove.collector.v1\x1a\x1dmangrove/event/v1/event.proto\":\n\x0e\x43ollectRequest\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.mangrove.event.v1.Event\"C\n\x0f\x43ollectResponse\x12\x30\n\x08verdicts\x18\x01 \x03(\x0b\x32\x1e.mangrove.collector.v1.Verdict\"v\n\x07Verdict\x12\x30\n\x04\x63ode\x18\x01 \x01(\x0e\x32\".mangrove.collector.v1.VerdictCode\x12\x39\n\nviolations\x18\x02 \x03(\x0b\x32%.mangrove.collector.v1.FieldViolation\"D\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t*\xcb\x01\n\x0bVerdictCode\x12\x1c\n\x18VERDICT_CODE_UNSPECIFIED\x10\x00\x12\x19\n\x15VERDICT_CODE_ACCEPTED\x10\x01\x12\x1a\n\x16VERDICT_CODE_DUPLICATE\x10\x02\x12 \n\x1cVERDICT_CODE_REFUSED_INVALID\x10\x03\x12 \n\x1cVERDICT_CODE_REFUSED_CONSENT\x10\x04\x12#\n\x1fVERDICT_CODE_REFUSED_UNMASKABLE\x10\x05\x32l\n\x10\x43ollectorService\x12X\n\x07\x43ollect\x12%.mangrove.collector.v1.CollectRequest\x1a&.mangrove.collector.v1.CollectResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%mangrove/collector/v1/collector.proto\x12\x15mangrove.collector.v1\x1a\x1dmangrove/event/v1/event.proto\"P\n\x14\x43ollectStreamRequest\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12(\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x18.mangrove.event.v1.Event\"i\n\x15\x43ollectStreamResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x30\n\x08verdicts\x18\x02 \x03(\x0b\x32\x1e.mangrove.collector.v1.Verdict\x12\x0e\n\x06window\x18\x03 \x01(\r\":\n\x0e\x43ollectRequest\x12(\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x18.mangrove.event.v1.Event\"C\n\x0f\x43ollectResponse\x12\x30\n\x08verdicts\x18\x01 \x03(\x0b\x32\x1e.mangrove.collector.v1.Verdict\"v\n\x07Verdict\x12\x30\n\x04\x63ode\x18\x01 \x01(\x0e\x32\".mangrove.collector.v1.VerdictCode\x12\x39\n\nviolations\x18\x02 \x03(\x0b\x32%.mangrove.collector.v1.FieldViolation\"D\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t*\xcb\x01\n\x0bVerdictCode\x12\x1c\n\x18VERDICT_CODE_UNSPECIFIED\x10\x00\x12\x19\n\x15VERDICT_CODE_ACCEPTED\x10\x01\x12\x1a\n\x16VERDICT_CODE_DUPLICATE\x10\x02\x12 \n\x1cVERDICT_CODE_REFUSED_INVALID\x10\x03\x12 \n\x1cVERDICT_CODE_REFUSED_CONSENT\x10\x04\x12#\n\x1fVERDICT_CODE_REFUSED_UNMASKABLE\x10\x05\x32\xdc\x01\n\x10\x43ollectorService\x12X\n\x07\x43ollect\x12%.mangrove.collector.v1.CollectRequest\x1a&.mangrove.collector.v1.CollectResponse\x12n\n\rCollectStream\x12+.mangrove.collector.v1.CollectStreamRequest\x1a,.mangrove.collector.v1.CollectStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mangrove.collector.v1.collector_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VERDICTCODE']._serialized_start=415
-  _globals['_VERDICTCODE']._serialized_end=618
-  _globals['_COLLECTREQUEST']._serialized_start=95
-  _globals['_COLLECTREQUEST']._serialized_end=153
-  _globals['_COLLECTRESPONSE']._serialized_start=155
-  _globals['_COLLECTRESPONSE']._serialized_end=222
-  _globals['_VERDICT']._serialized_start=224
-  _globals['_VERDICT']._serialized_end=342
-  _globals['_FIELDVIOLATION']._serialized_start=344
-  _globals['_FIELDVIOLATION']._serialized_end=412
-  _globals['_COLLECTORSERVICE']._serialized_start=620
-  _globals['_COLLECTORSERVICE']._serialized_end=728
+  _globals['_VERDICTCODE']._serialized_start=604
+  _globals['_VERDICTCODE']._serialized_end=807
+  _globals['_COLLECTSTREAMREQUEST']._serialized_start=95
+  _globals['_COLLECTSTREAMREQUEST']._serialized_end=175
+  _globals['_COLLECTSTREAMRESPONSE']._serialized_start=177
+  _globals['_COLLECTSTREAMRESPONSE']._serialized_end=282
+  _globals['_COLLECTREQUEST']._serialized_start=284
+  _globals['_COLLECTREQUEST']._serialized_end=342
+  _globals['_COLLECTRESPONSE']._serialized_start=344
+  _globals['_COLLECTRESPONSE']._serialized_end=411
+  _globals['_VERDICT']._serialized_start=413
+  _globals['_VERDICT']._serialized_end=531
+  _globals['_FIELDVIOLATION']._serialized_start=533
+  _globals['_FIELDVIOLATION']._serialized_end=601
+  _globals['_COLLECTORSERVICE']._serialized_start=810
+  _globals['_COLLECTORSERVICE']._serialized_end=1030
 # @@protoc_insertion_point(module_scope)

@@ -33,7 +33,9 @@ class _VerdictCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VerdictCo
     VERDICT_CODE_DUPLICATE: _VerdictCode.ValueType  # 2
     """An event with this id from this source was accepted before; nothing was stored."""
     VERDICT_CODE_REFUSED_INVALID: _VerdictCode.ValueType  # 3
-    """The event breaks a rule of the schema; its content was not stored. Mend it before sending it again."""
+    """The event breaks a rule of the schema. It is kept masked in quarantine, where its content could be masked,
+    and may be replayed when the rule was changed; to have it taken now, mend it and send it again.
+    """
     VERDICT_CODE_REFUSED_CONSENT: _VerdictCode.ValueType  # 4
     """The customer did not allow analytics; nothing was stored. Do not send it again."""
     VERDICT_CODE_REFUSED_UNMASKABLE: _VerdictCode.ValueType  # 5
@@ -51,7 +53,9 @@ VERDICT_CODE_ACCEPTED: VerdictCode.ValueType  # 1
 VERDICT_CODE_DUPLICATE: VerdictCode.ValueType  # 2
 """An event with this id from this source was accepted before; nothing was stored."""
 VERDICT_CODE_REFUSED_INVALID: VerdictCode.ValueType  # 3
-"""The event breaks a rule of the schema; its content was not stored. Mend it before sending it again."""
+"""The event breaks a rule of the schema. It is kept masked in quarantine, where its content could be masked,
+and may be replayed when the rule was changed; to have it taken now, mend it and send it again.
+"""
 VERDICT_CODE_REFUSED_CONSENT: VerdictCode.ValueType  # 4
 """The customer did not allow analytics; nothing was stored. Do not send it again."""
 VERDICT_CODE_REFUSED_UNMASKABLE: VerdictCode.ValueType  # 5
@@ -59,6 +63,68 @@ VERDICT_CODE_REFUSED_UNMASKABLE: VerdictCode.ValueType  # 5
 the operator has mended the detector.
 """
 Global___VerdictCode: _TypeAlias = VerdictCode  # noqa: Y015
+
+@_typing.final
+class CollectStreamRequest(_message.Message):
+    """One batch of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    """The client's number of the batch: the first of a call is any number from 1 on, each next one is one more.
+    Zero, or a number out of turn: INVALID_ARGUMENT.
+    """
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]:
+        """1 to 1000 events, at most 4 MiB together. Empty: INVALID_ARGUMENT."""
+
+    def __init__(
+        self,
+        *,
+        offset: _builtins.int = ...,
+        events: _abc.Iterable[_event_pb2.Event] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "offset", b"offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollectStreamRequest: _TypeAlias = CollectStreamRequest  # noqa: Y015
+
+@_typing.final
+class CollectStreamResponse(_message.Message):
+    """What became of one batch of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: _builtins.int
+    VERDICTS_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    """The batch's number. Zero in the first message of a call, which only tells the window."""
+    window: _builtins.int
+    """How many batches the client may have sent beyond the last acknowledged one. Never zero."""
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Verdict]:
+        """One verdict an event, in the order of the batch. Empty in the first message of a call."""
+
+    def __init__(
+        self,
+        *,
+        offset: _builtins.int = ...,
+        verdicts: _abc.Iterable[Global___Verdict] | None = ...,
+        window: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["offset", b"offset", "verdicts", b"verdicts", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollectStreamResponse: _TypeAlias = CollectStreamResponse  # noqa: Y015
 
 @_typing.final
 class CollectRequest(_message.Message):

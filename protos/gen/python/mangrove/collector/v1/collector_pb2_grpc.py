@@ -40,6 +40,11 @@ class CollectorServiceStub:
                 request_serializer=mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectRequest.SerializeToString,
                 response_deserializer=mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectResponse.FromString,
                 _registered_method=True)
+        self.CollectStream = channel.stream_stream(
+                '/mangrove.collector.v1.CollectorService/CollectStream',
+                request_serializer=mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectStreamRequest.SerializeToString,
+                response_deserializer=mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectStreamResponse.FromString,
+                _registered_method=True)
 
 
 class CollectorServiceServicer:
@@ -55,6 +60,18 @@ class CollectorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CollectStream(self, request_iterator, context):
+        """Takes batches over one long call, several at once. The client numbers its batches; each is acknowledged by
+        its number, in order, after an fsync, so an acknowledgement of 7 says that 1 to 7 are dealt with. After a break
+        the client opens a new call and sends again from the first batch that was not acknowledged: events that had
+        been taken are told as duplicates. The server reads no further than `window` batches ahead of its
+        acknowledgements. A status other than OK concerns the batch behind the last acknowledgement and all later
+        ones: nothing of the first of them was taken, of the others each event may have been.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CollectorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -62,6 +79,11 @@ def add_CollectorServiceServicer_to_server(servicer, server):
                     servicer.Collect,
                     request_deserializer=mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectRequest.FromString,
                     response_serializer=mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectResponse.SerializeToString,
+            ),
+            'CollectStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.CollectStream,
+                    request_deserializer=mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectStreamRequest.FromString,
+                    response_serializer=mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectStreamResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -92,6 +114,33 @@ class CollectorService:
             '/mangrove.collector.v1.CollectorService/Collect',
             mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectRequest.SerializeToString,
             mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CollectStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/mangrove.collector.v1.CollectorService/CollectStream',
+            mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectStreamRequest.SerializeToString,
+            mangrove_dot_collector_dot_v1_dot_collector__pb2.CollectStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,14 @@ class CollectorServiceStub:
     after an fsync. A status other than OK means that nothing of the batch was taken.
     Needs the metadata `authorization: Bearer KEY` with the API key of a source.
     """
+    CollectStream: _grpc.StreamStreamMultiCallable[_collector_pb2.CollectStreamRequest, _collector_pb2.CollectStreamResponse]
+    """Takes batches over one long call, several at once. The client numbers its batches; each is acknowledged by
+    its number, in order, after an fsync, so an acknowledgement of 7 says that 1 to 7 are dealt with. After a break
+    the client opens a new call and sends again from the first batch that was not acknowledged: events that had
+    been taken are told as duplicates. The server reads no further than `window` batches ahead of its
+    acknowledgements. A status other than OK concerns the batch behind the last acknowledgement and all later
+    ones: nothing of the first of them was taken, of the others each event may have been.
+    """
 
 @_typing.type_check_only
 class CollectorServiceAsyncStub(CollectorServiceStub):
@@ -48,6 +56,14 @@ class CollectorServiceAsyncStub(CollectorServiceStub):
     """Takes a batch. The answer holds one verdict an event, in the order of the request, and comes
     after an fsync. A status other than OK means that nothing of the batch was taken.
     Needs the metadata `authorization: Bearer KEY` with the API key of a source.
+    """
+    CollectStream: _aio.StreamStreamMultiCallable[_collector_pb2.CollectStreamRequest, _collector_pb2.CollectStreamResponse]  # type: ignore[assignment]
+    """Takes batches over one long call, several at once. The client numbers its batches; each is acknowledged by
+    its number, in order, after an fsync, so an acknowledgement of 7 says that 1 to 7 are dealt with. After a break
+    the client opens a new call and sends again from the first batch that was not acknowledged: events that had
+    been taken are told as duplicates. The server reads no further than `window` batches ahead of its
+    acknowledgements. A status other than OK concerns the batch behind the last acknowledgement and all later
+    ones: nothing of the first of them was taken, of the others each event may have been.
     """
 
 class CollectorServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -62,6 +78,20 @@ class CollectorServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes a batch. The answer holds one verdict an event, in the order of the request, and comes
         after an fsync. A status other than OK means that nothing of the batch was taken.
         Needs the metadata `authorization: Bearer KEY` with the API key of a source.
+        """
+
+    @_abc_1.abstractmethod
+    def CollectStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_collector_pb2.CollectStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_collector_pb2.CollectStreamResponse], _abc.AsyncIterator[_collector_pb2.CollectStreamResponse]]:
+        """Takes batches over one long call, several at once. The client numbers its batches; each is acknowledged by
+        its number, in order, after an fsync, so an acknowledgement of 7 says that 1 to 7 are dealt with. After a break
+        the client opens a new call and sends again from the first batch that was not acknowledged: events that had
+        been taken are told as duplicates. The server reads no further than `window` batches ahead of its
+        acknowledgements. A status other than OK concerns the batch behind the last acknowledgement and all later
+        ones: nothing of the first of them was taken, of the others each event may have been.
         """
 
 def add_CollectorServiceServicer_to_server(servicer: CollectorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
