@@ -8,10 +8,12 @@ import typer
 
 from privacy.errors import MangroveError
 from services import log
+from services.access_commands import app as access_app
 from services.adapters.commands import app as import_app
 from services.bench_commands import app as bench_app
 from services.collector.commands import app as collector_app
 from services.collector.commands import lander_app
+from services.collector.quarantine_commands import app as quarantine_app
 from services.demo.commands import demo
 from services.lake_commands import app as lake_app
 from services.lake_commands import ml_app
@@ -26,8 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Mangrove: customer events from every channel, masked, resolved into journeys, answered privately.",
 )
+app.add_typer(access_app, name="access")
 app.add_typer(collector_app, name="collector")
 app.add_typer(lander_app, name="lander")
+app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(import_app, name="import")
 app.add_typer(lake_app, name="lake")
 app.add_typer(bench_app, name="bench")

@@ -1,47 +1,32 @@
-"""One way to run a gRPC server: TLS, health, reflection, interceptors, metrics, graceful drain.
-
-Servicers stay free of all this: authentication, error mapping and counting happen here.
-"""
+"""One way to run a gRPC server: TLS, health, reflection, the gate before its methods, graceful drain."""
 
 import asyncio
-import contextvars
+import errno
 import signal
+import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError
-from google.rpc import status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from prometheus_client import Counter, Histogram, start_http_server
 
 from privacy.errors import MangroveError
-from services.access import Authenticator, Caller
-from services.errors import to_status, unexpected_status
+from services.access import Authenticator
+from services.audit import AuditLog
+from services.grpc_gate import Gate, Limits
+from services.tls import server_credentials
 
 log = structlog.get_logger()
 
-CALLS = Counter("mangrove_grpc_calls", "Finished calls.", ["method", "reason"])
-SECONDS = Histogram("mangrove_grpc_call_seconds", "Time a call took, in seconds.", ["method"])
-
 # The transport's own refusal has no reason code: up to this factor a request is read and refused by us.
 _TRANSPORT_HEADROOM = 4
-
-_caller: contextvars.ContextVar[Caller] = contextvars.ContextVar("caller")
-
-
-class RequestMalformed(MangroveError):
-    """The request's bytes are no message of the method's type."""
-
-    reason = "REQUEST_MALFORMED"
-
-    def __init__(self) -> None:
-        super().__init__("The request cannot be read. Build it from the published schema.")
+_LOOK_S = 0.1
 
 
 class CannotListen(MangroveError):
@@ -50,100 +35,31 @@ class CannotListen(MangroveError):
     reason = "CANNOT_LISTEN"
 
 
-class RequestTooLarge(MangroveError):
-    """The request has more bytes than this server takes."""
-
-    reason = "BATCH_TOO_LARGE"
-
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(
-            f"The request is larger than {max_bytes} bytes, so nothing of it was taken. Send smaller batches."
-        )
-
-
-def current_caller() -> Caller:
-    """Return who makes the call that is being handled; set by the interceptor before a servicer runs."""
-    return _caller.get()
-
-
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
     """Where a server listens and how it behaves.
 
-    `address` is host:port, port 0 picks a free one. `tls_cert` and `tls_key` are PEM files; both or none.
-    `metrics_port` serves Prometheus text, 0 for none. `max_message_bytes` bounds one request.
-    `drain_s` is how long running calls may take to finish after SIGTERM, in seconds.
+    Attributes:
+        address: host:port; port 0 picks a free one.
+        limits: What it holds at once.
+        tls_cert: PEM file; with `tls_key`, or None for plain text.
+        tls_key: PEM file.
+        tls_client_ca: PEM file of the authority that clients' certificates must be of; None for none asked for.
+        reflection: Whether the schema is served, to anybody.
+        shares_port: Whether other processes listen on the same port (SO_REUSEPORT).
+        pause_s: How long calls are still taken after health says NOT_SERVING, in seconds.
+        drain_s: How long running calls may then take to finish, in seconds.
     """
 
     address: str
-    max_message_bytes: int = 4 * 1024 * 1024
+    limits: Limits = field(default_factory=Limits)
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    tls_client_ca: Path | None = None
     reflection: bool = False
-    metrics_port: int = 0
+    shares_port: bool = False
+    pause_s: float = 0.0
     drain_s: float = 10.0
-
-
-class _Gate(grpc.aio.ServerInterceptor):
-    """Lets a call in when its key is valid, turns errors into statuses, and counts the outcome."""
-
-    def __init__(self, authenticator: Authenticator, services: Sequence[str], max_message_bytes: int) -> None:
-        self._authenticator = authenticator
-        self._max_message_bytes = max_message_bytes
-        self._guarded = tuple(f"/{name}/" for name in services)
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        details: grpc.HandlerCallDetails,
-    ) -> Any:
-        handler = await continuation(details)
-        if handler is None or not details.method.startswith(self._guarded):
-            return handler
-        authorization = str(dict(details.invocation_metadata).get("authorization", ""))
-        method = details.method.rsplit("/", 1)[-1]
-        inner, deserialize = handler.unary_unary, handler.request_deserializer
-
-        async def guarded(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            started = time.perf_counter()
-            reason = "OK"
-            try:
-                _caller.set(self._authenticator.authenticate(authorization))
-                if len(request) > self._max_message_bytes:
-                    raise RequestTooLarge(self._max_message_bytes)
-                return await inner(_parsed(request, deserialize), context)
-            except MangroveError as error:
-                reason = error.reason
-                await _abort(context, to_status(error))
-            except Exception as error:
-                if isinstance(error, grpc.aio.AbortError):
-                    raise
-                reason = "INTERNAL"
-                log.error("call_failed", method=method, error_type=type(error).__name__)
-                await _abort(context, unexpected_status())
-            finally:
-                CALLS.labels(method, reason).inc()
-                SECONDS.labels(method).observe(time.perf_counter() - started)
-
-        return grpc.unary_unary_rpc_method_handler(
-            guarded,
-            response_serializer=handler.response_serializer,
-        )
-
-
-def _parsed(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
-    if deserialize is None:
-        return request
-    try:
-        return deserialize(request)
-    except DecodeError:
-        raise RequestMalformed from None
-
-
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> None:
-    code = next(c for c in grpc.StatusCode if c.value[0] == status.code)
-    metadata = (("grpc-status-details-bin", status.SerializeToString()),)
-    await context.abort(code, status.message, trailing_metadata=metadata)
 
 
 @dataclass(slots=True)
@@ -153,13 +69,15 @@ class RunningServer:
     server: grpc.aio.Server
     port: int
     services: tuple[str, ...]
-    drain_s: float
+    options: ServerOptions
     _health: health.aio.HealthServicer
 
     async def drain(self) -> None:
-        """Answer NOT_SERVING, refuse new calls, and let the running ones finish within `drain_s`."""
+        """Answer NOT_SERVING, wait until callers have seen it, refuse new calls, let the running ones finish."""
+        log.info("draining", services=list(self.services))
         await self._health.enter_graceful_shutdown()
-        await self.server.stop(self.drain_s)
+        await asyncio.sleep(self.options.pause_s)
+        await self.server.stop(self.options.drain_s)
 
 
 async def start_server(
@@ -167,6 +85,7 @@ async def start_server(
     authenticator: Authenticator,
     add_servicers: Callable[[grpc.aio.Server], None],
     services: Sequence[str],
+    audit: AuditLog | None = None,
 ) -> RunningServer:
     """Start a server that guards `services` (full names) and answers health checks for them.
 
@@ -175,12 +94,16 @@ async def start_server(
         authenticator: Who may call the guarded services; health and reflection are open.
         add_servicers: Registers the servicers on the server.
         services: Full names, such as `mangrove.collector.v1.CollectorService`.
+        audit: Where callers that were turned away are noted.
+
+    Raises:
+        CannotListen: if the address is taken or the TLS files are of no use.
     """
     server = grpc.aio.server(
-        interceptors=[_Gate(authenticator, services, options.max_message_bytes)],
+        interceptors=[Gate(authenticator, services, options.limits, audit)],
         options=[
-            ("grpc.max_receive_message_length", options.max_message_bytes * _TRANSPORT_HEADROOM),
-            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", options.limits.max_message_bytes * _TRANSPORT_HEADROOM),
+            ("grpc.so_reuseport", int(options.shares_port)),
         ],
     )
     add_servicers(server)
@@ -192,10 +115,8 @@ async def start_server(
     await server.start()
     for name in ("", *services):
         await health_servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
-    if options.metrics_port:
-        start_http_server(options.metrics_port, addr=options.address.rpartition(":")[0])
     log.info("serving", services=list(services), port=port, tls=options.tls_cert is not None)
-    return RunningServer(server, port, tuple(services), options.drain_s, health_servicer)
+    return RunningServer(server, port, tuple(services), options, health_servicer)
 
 
 def _bind(server: grpc.aio.Server, options: ServerOptions) -> int:
@@ -204,20 +125,58 @@ def _bind(server: grpc.aio.Server, options: ServerOptions) -> int:
             return int(server.add_insecure_port(options.address))
         if options.tls_cert is None or options.tls_key is None:
             raise CannotListen("TLS needs both tls_cert and tls_key; one of them is missing. Set both or none.")
-        pair = (options.tls_key.read_bytes(), options.tls_cert.read_bytes())
-        return int(server.add_secure_port(options.address, grpc.ssl_server_credentials([pair])))
-    except OSError:
-        raise CannotListen("The TLS files cannot be read. See tls_cert and tls_key in mangrove.toml.") from None
+        credentials = server_credentials(options.tls_cert, options.tls_key, options.tls_client_ca)
+        return int(server.add_secure_port(options.address, credentials))
     except RuntimeError:
         raise CannotListen("The server cannot listen there: the address is wrong or the port is in use.") from None
 
 
-async def serve_until_signal(running: RunningServer) -> None:
-    """Serve until SIGTERM or SIGINT, then drain."""
+async def until_signal() -> None:
+    """Wait for SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     await stop.wait()
-    log.info("draining", services=list(running.services))
-    await running.drain()
+
+
+@contextmanager
+def reserved(address: str, wait_s: float) -> Iterator[str]:
+    """Keep a port for processes that will share it, and say where it is.
+
+    A port that is shared can be joined by anybody's processes unseen; so it is first tried whether it is free.
+
+    Args:
+        address: host:port; port 0 picks a free one.
+        wait_s: How long to wait for earlier processes that still drain, in seconds.
+
+    Raises:
+        CannotListen: if the address is wrong or taken.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+    except (OSError, ValueError, OverflowError):
+        raise CannotListen("The server cannot listen there: the address is no host:port.") from None
+    until = time.monotonic() + wait_s
+    with socket.socket(family, kind, protocol) as held:
+        while not _is_free(family, place):
+            if time.monotonic() >= until:
+                raise CannotListen("The server cannot listen there: the port is in use.")
+            time.sleep(_LOOK_S)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            held.bind(place)
+        except OSError:
+            raise CannotListen("The server cannot listen there: the port is in use.") from None
+        yield f"{host}:{held.getsockname()[1]}"
+
+
+def _is_free(family: int, place: tuple[Any, ...]) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(place)
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+    return True

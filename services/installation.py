@@ -3,20 +3,18 @@
 Running it again adds what is missing and changes nothing else.
 """
 
-import os
-import re
-import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from privacy.errors import MangroveError
 from privacy.pseudonyms import MASKED_TYPES, PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, make_key_file
-from services.access import Role, hash_api_key, new_api_key
+from services.access import Role
+from services.access.administration import Administration, NameInvalid, check_name
+from services.audit import AuditLog
 from services.settings import FILE_NAME, Home
 
 POLICY_FILE = "masking.toml"
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SECRETS = ("access", "truncation")
 """Secrets beside the pseudonym keys: for hashing API keys, and for the order of truncation."""
 
@@ -36,15 +34,6 @@ metrics_port = 0
 address = "127.0.0.1:{query_port}"
 metrics_port = 0
 """
-
-
-class NameInvalid(MangroveError):
-    """A caller's name cannot be used as one."""
-
-    reason = "NAME_INVALID"
-
-    def __init__(self) -> None:
-        super().__init__("Names of source and partner are 1 to 64 letters, digits, _ or -, and differ. Choose others.")
 
 
 class CredentialMissing(MangroveError):
@@ -75,9 +64,12 @@ def install(
 
     Raises:
         NameInvalid: if a name holds other characters than letters, digits, _ and -, or both are the same.
+        CallerExists: if there is a partner of the source's name, or the other way round.
         KeysUnavailable: if there is a key file that cannot be used.
     """
-    if source == partner or not all(_NAME.fullmatch(name) for name in (source, partner)):
+    for name in (source, partner):
+        check_name(name)
+    if source == partner:
         raise NameInvalid
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -94,9 +86,13 @@ def install(
         policy.write_text((files("services.collector") / "masking.toml").read_text())
     keys = home.path(home.settings.keys)
     make_key_file(keys, (*PERSON_TYPES, *REFERENCE_TYPES, *MASKED_TYPES, *SECRETS))
-    secret = FileKeyProvider(keys).secret("access")
+    administration = administration_of(home, FileKeyProvider(keys).secret("access"))
+    known = administration.callers() if home.path(home.settings.access).exists() else ()
     wanted: tuple[tuple[str, Role], ...] = ((source, "source"), (partner, "partner"))
-    made = [name for name, role in wanted if _add_caller(home, name, role, secret)]
+    made = [name for name, role in wanted if (name, role) not in {(entry.name, entry.role) for entry in known}]
+    for name, role in wanted:
+        if name in made:
+            administration.add(name, role)
     return Installed(home, tuple(made))
 
 
@@ -107,31 +103,19 @@ def api_key_of(home: Home, name: str) -> str:
         CredentialMissing: if it left none, or the file was moved.
     """
     try:
-        return _credential_path(home, name).read_text().strip()
+        return credential_path(home, name).read_text().strip()
     except FileNotFoundError:
         raise CredentialMissing(
             f"There is no credential for '{name}' in this home folder. Run `mangrove init` with that name."
         ) from None
 
 
-def _credential_path(home: Home, name: str) -> Path:
+def credential_path(home: Home, name: str) -> Path:
+    """Where the API key of a caller is left when it is made."""
     return home.path("credentials") / f"{name}.key"
 
 
-def _add_caller(home: Home, name: str, role: Role, secret: bytes) -> bool:
-    access = home.path(home.settings.access)
-    known = access.read_text() if access.exists() else ""
-    if any(c["name"] == name and c["role"] == role for c in tomllib.loads(known).get("caller", [])):
-        return False
-    api_key = new_api_key(role)
-    _write_secret(_credential_path(home, name), api_key + "\n")
-    entry = f'[[caller]]\nname = "{name}"\nrole = "{role}"\nkey_hash = "{hash_api_key(api_key, secret)}"\n'
-    _write_secret(access, f"{known}\n{entry}".lstrip())
-    return True
-
-
-def _write_secret(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+def administration_of(home: Home, secret: bytes) -> Administration:
+    """Return what changes who may call, for a home folder and the secret under which its API keys are hashed."""
+    audit = AuditLog(home.path(home.settings.audit))
+    return Administration(home.path(home.settings.access), home.path("credentials"), secret, audit)

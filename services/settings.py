@@ -10,6 +10,8 @@ from privacy.errors import MangroveError
 
 FILE_NAME = "mangrove.toml"
 
+PurposeName = Literal["service", "analytics", "learning"]
+
 
 class SettingsInvalid(MangroveError):
     """The configuration file is missing or breaks a rule."""
@@ -34,7 +36,7 @@ class JournalSettings(_Section):
     folder: str = "journal"
     max_waiting_events: int = Field(5_000_000, ge=1)
     min_free_bytes: int = Field(256 * 1024 * 1024, ge=0)
-    remembered: int = Field(1_000_000, ge=1000)
+    remembered: int = Field(500_000, ge=1000)
     kafka_servers: str = "127.0.0.1:9092"
     kafka_topic: str = "mangrove-events"
     kafka_group: str = "mangrove-landers"
@@ -59,7 +61,8 @@ class CollectorSettings(_Section):
     `tls_client_ca` asks every client for a certificate of that authority. `max_calls` bounds the calls and
     `max_held_bytes` the bytes of requests that a worker holds at once; `receive_s` is how long a client may take
     to hand a request over. `unknown_fields` says what becomes of events with fields that the schema does not
-    have: "refuse" them, or "mask" what can be read as text and keep it.
+    have: "refuse" them, or "mask" what can be read as text and keep it. When it stops, a worker still takes calls
+    for `pause_s`, so that health checks can see it go, and then lets running ones finish within `drain_s`.
     """
 
     address: str = "127.0.0.1:50051"
@@ -76,6 +79,7 @@ class CollectorSettings(_Section):
     receive_s: float = Field(30.0, gt=0)
     stream_window: int = Field(8, ge=1, le=1000)
     unknown_fields: Literal["refuse", "mask"] = "refuse"
+    pause_s: float = Field(0.5, ge=0)
     drain_s: float = Field(10.0, gt=0)
     limits: SourceLimits = SourceLimits()
     source_limits: dict[str, SourceLimits] = {}
@@ -93,7 +97,7 @@ class WebhookSettings(_Section):
     secret: str
     token: str = ""
     app_id: str = ""
-    purposes: tuple[Literal["service", "analytics", "learning"], ...] = ("service",)
+    purposes: tuple[PurposeName, ...] = ("service",)
     tolerance_s: float = Field(300.0, gt=0)
 
 
@@ -101,7 +105,9 @@ class EdgeSettings(_Section):
     """The HTTP edge: where it listens, how much it takes, where the collector is and which webhooks it serves.
 
     `collector` is host:port, empty for this installation's own; `collector_ca` the PEM file of its authority.
-    `webhooks` are declared by name; the name is part of the URL, /webhooks/NAME.
+    `default_purposes` is what customers allowed when a message says nothing about it, `consent_categories` what
+    the categories of a message's consent allow. `webhooks` are declared by name; the name is part of the URL,
+    /webhooks/NAME.
     """
 
     address: str = "127.0.0.1:8080"
@@ -112,6 +118,8 @@ class EdgeSettings(_Section):
     max_body_bytes: int = Field(512 * 1024, ge=1024)
     timeout_s: float = Field(10.0, gt=0)
     drain_s: float = Field(10.0, gt=0)
+    default_purposes: tuple[PurposeName, ...] = ()
+    consent_categories: dict[str, tuple[PurposeName, ...]] = {}
     webhooks: dict[str, WebhookSettings] = {}
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 from privacy.masking.masker import Findings, Found
 from privacy.masking.normalise.fold import fold_batch
@@ -26,12 +27,11 @@ _MAIL_START = re.compile("@[A-Za-z0-9]")
 _MAIL_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-@＠")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One message: its place in the batch, its conversation and party, its event's id, its text."""
+class Said(NamedTuple):
+    """One message: its place in the batch, its source, conversation and party, its event's id, its text."""
 
     place: int
-    thread: tuple[str, str, int]
+    thread: tuple[str, str, str]
     event_id: str
     text: str
 
@@ -97,7 +97,7 @@ class Conversations:
     """
 
     def __init__(self) -> None:
-        self._threads: dict[tuple[str, str, int], _Thread] = {}
+        self._threads: dict[tuple[str, str, str], _Thread] = {}
 
     def windows(self, batch: Iterable[Said], now_s: float) -> Iterator[Window]:
         """Take in the messages of a batch, in their order, and give what is to be looked at as one text.

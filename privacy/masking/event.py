@@ -1,75 +1,77 @@
-"""Turns valid raw events into masked ones; nothing else in Mangrove can make a `MaskedEvent`."""
+"""Turns raw events into masked ones, or says which rules they break; nothing else in Mangrove makes masked events."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
-import orjson
 from google.protobuf.message import Message
 
-from privacy.errors import MangroveError
+from privacy.masking.compiled import compile_reader
 from privacy.masking.conversations import Conversations, Said, Window
 from privacy.masking.failures import MaskingFailed
 from privacy.masking.limits import Violation
 from privacy.masking.masker import Found, Masker
-from privacy.masking.memory import Memory
-from privacy.masking.plan import MessagePlan
+from privacy.masking.plan import MessagePlan, Treatment
 from privacy.masking.policy import OnFailure
-from privacy.masking.refusals import Refusal, Unmaskable, micros
-from privacy.masking.run import SPLIT_FIELD, Failure, Run, Told, Urls
-from privacy.masking.treat import compile_steps, text_fields, tree_of
+from privacy.masking.refusals import Invalid, Refusal, Unmaskable
+from privacy.masking.run import Failure, Run, Told
+from privacy.masking.sealed import COLUMNS, MaskedEvent, NotMasked, Stamp, columns_of, seal
+from privacy.masking.texts import SPLIT_FIELD, Memories, TextFields
+from privacy.masking.treat import text_fields, tree_of
 from privacy.masking.validate import violations
 from privacy.pseudonyms import Pseudonymiser
 
-_SEAL = object()
-_REMEMBERED_URLS = 4_096
-_BYTES_AT_ONCE = 256 * 1024
+_WORK_AT_ONCE, _EVENTS_AT_ONCE = 256 * 1024, 500
 
 T = TypeVar("T")
 
-
-class NotMasked(MangroveError):
-    """Code outside `privacy.masking` tried to build a masked event."""
-
-    reason = "NOT_MASKED"
-
-
-@dataclass(frozen=True, slots=True)
-class MaskedEvent:
-    """An event without raw personal data: what its treatments promise holds for every field.
-
-    `event_id` is a pseudonym; `record` holds the columns of `bronze.events` without the journal's own.
-    """
-
-    event_id: str
-    record: dict[str, Any] = field(repr=False)
-    seal: object = field(repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.seal is not _SEAL:
-            raise NotMasked("Only privacy.masking can build a masked event.")
-
-    def to_bytes(self) -> bytes:
-        """Return the record as JSON in UTF-8."""
-        return orjson.dumps(self.record)
+Outcome = MaskedEvent | Unmaskable | Invalid
+"""What became of an event."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaskedSlice:
     """What became of some events of a batch, in their order, and every failure of a detector on the way."""
 
-    events: tuple[MaskedEvent | Unmaskable, ...]
+    events: tuple[Outcome, ...]
     failures: tuple[MaskingFailed, ...]
 
 
 _NOTHING = MaskedSlice((), ())
 
 
+@dataclass(slots=True)
+class _Part:
+    """Some events of a batch: their columns, or which rules they break, and the run that masks their texts."""
+
+    first: int
+    run: Run
+    columns: list[dict[str, Any] | Invalid] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        return self.run.size >= _WORK_AT_ONCE or len(self.columns) >= _EVENTS_AT_ONCE
+
+
+class _NoTexts:
+    """Stands for a run where an event is only looked at."""
+
+    def __init__(self) -> None:
+        self.fields = self
+
+    def __getitem__(self, _path: str) -> None:
+        return None
+
+    def token(self, _identifier_type: str, _value: str) -> str:
+        return ""
+
+
 class EventMasker:
     """Checks and masks events by the plan that the schema's treatments were compiled into, and by the policy.
 
-    It remembers in memory, for minutes, how messages ended that may go on in the next one.
+    It remembers in memory what came before: for minutes, how messages ended that may go on in the next one; within
+    bounds, what titles, pages and identifiers became that come again and again.
 
     Args:
         plan: The plan of the event message.
@@ -81,13 +83,14 @@ class EventMasker:
     """
 
     def __init__(self, plan: MessagePlan, pseudonymiser: Pseudonymiser, masker: Masker) -> None:
-        self.fields = tuple(text_fields(plan))
+        self.fields = tuple(text_fields(plan, (Treatment.FREE_TEXT, Treatment.URL)))
         masker.policy.check_fields(self.fields)
         self._plan = plan
         self._pseudonymiser = pseudonymiser
         self._masker = masker
-        self._steps = compile_steps(plan)
-        self._urls: Urls = Memory(_REMEMBERED_URLS)
+        self._read = compile_reader(plan, pseudonymiser.token, COLUMNS)
+        self._memories = Memories(text_fields(plan, (Treatment.URL,)))
+        self._sources: dict[str, TextFields] = {}
         self._conversations = Conversations()
         self._channels = _enum_names_of(plan, "channel")
 
@@ -97,9 +100,14 @@ class EventMasker:
         detectors = self._masker.policy.detectors
         return bool(detectors.name_model or detectors.recognizers)
 
+    @property
+    def texts(self) -> Masker:
+        """What masks the texts."""
+        return self._masker
+
     def violations(self, event: Message) -> list[Violation]:
         """Return which rules of the schema the event breaks; empty if it is valid."""
-        return violations(event, self._plan)
+        return violations(event, self._plan) if self._read(event, _NoTexts()) is None else []
 
     def refusal(self, event: Message, source: str, received_at: datetime, broken: Sequence[Violation]) -> Refusal:
         """Record that an event was refused: which rules it broke, nothing of what it held."""
@@ -115,79 +123,100 @@ class EventMasker:
         """Mask valid events at once; the result has their order.
 
         Args:
-            events: Events for which `violations` found nothing.
+            events: Events for which `violations` finds nothing.
             source: The name of the source that sent them.
             received_at: The collector's clock, UTC.
 
         Raises:
             MaskingFailed: if a detector fails; none of the events may then be stored.
+            NotMasked: if an event breaks a rule.
         """
         masked: list[MaskedEvent] = []
         for part in self.mask_slices(events, source, received_at):
             for event in part.events:
                 if isinstance(event, Unmaskable):
                     raise part.failures[0]
+                if isinstance(event, Invalid):
+                    raise NotMasked("An event breaks a rule of the schema. Ask for its violations first.")
                 masked.append(event)
         return masked
 
     def mask_slices(self, events: Sequence[Message], source: str, received_at: datetime) -> Iterator[MaskedSlice]:
-        """Mask valid events, with a bounded amount of work between two steps; some steps give no event.
+        """Check and mask events, with a bounded amount of work between two steps; some steps give no event.
 
-        An event on which a detector fails is `Unmaskable`, or, if the policy says so, loses the field that could
-        not be searched; the others are masked. All slices together hold every event once, in their order.
+        An event that breaks a rule is `Invalid`. One on which a detector fails is `Unmaskable`, or, if the policy
+        says so, loses the field that could not be searched; the others are masked. All slices together hold every
+        event once, in their order.
 
         Args:
-            events: Events for which `violations` found nothing.
+            events: Events as they were parsed; that they may be stored is known.
             source: The name of the source that sent them.
             received_at: The collector's clock, UTC.
         """
+        parts: list[_Part] = []
+        for part in self._parts(events, source):
+            if parts:
+                yield _NOTHING
+            parts.append(part)
         timeouts: list[MaskingFailed] = []
         across: dict[int, list[Found]] = {}
         lost: list[Failure] = []
-        said = self._said(events, source)
+        said = self._said(events, parts, source)
         for windows in _groups(self._conversations.windows(said, received_at.timestamp()), _cost):
             self._look_across(windows, across, lost, timeouts)
             yield _NOTHING
-        common = _common(source, received_at)
-        first = 0
-        for slice_ in _groups(events, lambda event: event.ByteSize()):
-            run = Run(self._pseudonymiser, self._masker, source, self._urls)
-            run.lose([failure for failure in lost if first <= failure.event < first + len(slice_)])
-            trees = []
-            for run.event, event in enumerate(slice_, first):
-                trees.append(tree_of(run, event, self._steps))
-            for _ in run.fill_in(across, timeouts):
+        stamp = Stamp.of(source, received_at)
+        for part in parts:
+            part.run.lose([one for one in lost if part.first <= one.event < part.first + len(part.columns)])
+            for _ in part.run.fill_in(across, timeouts):
                 yield _NOTHING
-            yield self._sealed(slice_, trees, run.failures, first, common)
-            first += len(slice_)
-
-    @property
-    def texts(self) -> Masker:
-        """What masks the texts."""
-        return self._masker
+            yield self._sealed(part, stamp)
 
     def explain(self, event: Message, source: str, received_at: datetime) -> tuple[list[Told], list[Failure]]:
         """Return what would be done with each text of an event, and where a detector failed; for a dry run."""
+        run = Run(self._pseudonymiser, self._masker, TextFields(self._masker.policy, source, None))
+        run.told = []
+        tree = tree_of(run, event, self._plan)
         across: dict[int, list[Found]] = {}
         lost: list[Failure] = []
-        windows = list(self._conversations.windows(self._said([event], source), received_at.timestamp()))
-        self._look_across(windows, across, lost, [])
-        run = Run(self._pseudonymiser, self._masker, source, self._urls)
-        run.told = []
-        tree_of(run, event, self._steps)
+        said = self._said([event], [_Part(0, run, [tree.fields])], source)
+        self._look_across(list(self._conversations.windows(said, received_at.timestamp())), across, lost, [])
         run.lose(lost)
         for _ in run.fill_in(across, []):
             pass
         return run.told, run.failures
 
-    def _said(self, events: Sequence[Message], source: str) -> Iterator[Said]:
+    def _parts(self, events: Sequence[Message], source: str) -> Iterator[_Part]:
+        """Read events, a bounded amount of them between two steps."""
+        fields = self._sources.get(source)
+        if fields is None:
+            fields = self._sources[source] = TextFields(self._masker.policy, source, self._memories)
+        part = _Part(0, Run(self._pseudonymiser, self._masker, fields))
+        for place, event in enumerate(events):
+            if part.is_full:
+                yield part
+                part = _Part(place, Run(self._pseudonymiser, self._masker, fields))
+            part.run.event = place
+            columns = self._read(event, part.run)
+            part.columns.append(columns if columns is not None else self._read_closely(event, part.run))
+        yield part
+
+    def _read_closely(self, event: Message, run: Run) -> dict[str, Any] | Invalid:
+        run.forget_event()
+        broken = violations(event, self._plan)
+        if broken:
+            return Invalid(tuple(broken))
+        return columns_of(tree_of(run, event, self._plan).fields, event.WhichOneof("body") or "")
+
+    def _said(self, events: Sequence[Message], parts: Sequence[_Part], source: str) -> Iterator[Said]:
         if self._masker.policy.for_field(source, SPLIT_FIELD).dropped:
             return
-        for place, event in enumerate(events):
-            conversation_id = event.conversation_id  # type: ignore[attr-defined]
-            if conversation_id and event.WhichOneof("body") == "message_sent":
-                message = event.message_sent  # type: ignore[attr-defined]
-                yield Said(place, (source, conversation_id, message.party), event.event_id, message.text)  # type: ignore[attr-defined]
+        for part in parts:
+            for place, columns in enumerate(part.columns, part.first):
+                if isinstance(columns, dict) and "message_sent" in columns and "conversation_id" in columns:
+                    thread = (source, columns["conversation_id"], columns["message_sent"].get("party", ""))
+                    text = events[place].message_sent.text  # type: ignore[attr-defined]
+                    yield Said(place, thread, columns["event_id"], text)
 
     def _look_across(
         self,
@@ -204,22 +233,20 @@ class EventMasker:
             for place, one in window.across(found):
                 across.setdefault(place, []).append(one)
 
-    def _sealed(
-        self,
-        events: Sequence[Message],
-        trees: Sequence[dict[str, Any]],
-        failures: Sequence[Failure],
-        first: int,
-        common: dict[str, Any],
-    ) -> MaskedSlice:
+    def _sealed(self, part: _Part, stamp: Stamp) -> MaskedSlice:
         refused: dict[int, str] = {}
-        if self._masker.policy.detectors.on_failure is OnFailure.REFUSE:
+        failures = part.run.failures
+        if failures and self._masker.policy.detectors.on_failure is OnFailure.REFUSE:
             refused = {failure.event: failure.path for failure in reversed(failures)}
-        sealed = tuple(
-            Unmaskable(refused[place]) if place in refused else _seal(tree, event.WhichOneof("body") or "", common)
-            for place, (event, tree) in enumerate(zip(events, trees, strict=True), first)
-        )
-        return MaskedSlice(sealed, tuple(failure.cause for failure in failures))
+        sealed: list[Outcome] = []
+        for place, columns in enumerate(part.columns, part.first):
+            if isinstance(columns, Invalid):
+                sealed.append(columns)
+            elif place in refused:
+                sealed.append(Unmaskable(refused[place]))
+            else:
+                sealed.append(seal(columns, stamp))
+        return MaskedSlice(tuple(sealed), tuple(failure.cause for failure in failures))
 
 
 def _groups(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
@@ -229,7 +256,7 @@ def _groups(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]
     for item in items:
         group.append(item)
         size += size_of(item)
-        if size >= _BYTES_AT_ONCE:
+        if size >= _WORK_AT_ONCE:
             yield group
             group, size = [], 0
     if group:
@@ -241,33 +268,5 @@ def _cost(window: Window) -> int:
     return 256 + len(window.text)
 
 
-def _common(source: str, received_at: datetime) -> dict[str, Any]:
-    return {
-        "source": source,
-        "received_at": micros(received_at),
-        "received_date": received_at.astimezone(UTC).date().isoformat(),
-    }
-
-
-def _enum_names_of(plan: MessagePlan, name: str) -> dict[int, str]:
+def _enum_names_of(plan: MessagePlan, name: str) -> Mapping[int, str]:
     return next(f.enum_names or {} for f in plan.fields.values() if f.name == name)
-
-
-def _seal(tree: dict[str, Any], event_type: str, common: dict[str, Any]) -> MaskedEvent:
-    body = tree[event_type]
-    emotion = body.pop("emotion", None)
-    context = tree.get("context")
-    record = {
-        **common,
-        "event_id": tree["event_id"],
-        "channel": tree["channel"],
-        "event_type": event_type,
-        "occurred_at": tree["occurred_at_unix_nano"] // 1000,
-        "identifiers": [{"type": i["type"], "token": i["value"]} for i in tree.get("identifiers", ()) if i["value"]],
-        "conversation_id": tree.get("conversation_id"),
-        "purposes": tree["consent"].get("purposes", []) if "consent" in tree else [],
-        "context": orjson.dumps(context).decode() if context else None,
-        "body": orjson.dumps(body).decode(),
-        "emotion": orjson.dumps(emotion).decode() if emotion else None,
-    }
-    return MaskedEvent(tree["event_id"], record, _SEAL)

@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from privacy.errors import MangroveError
-from privacy.masking.limits import Check, check_of
+from privacy.masking.limits import Check, Kind, Limits, check_of, kind_of, limits_of
 from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES
 
 STRUCT = "google.protobuf.Struct"
@@ -45,18 +45,20 @@ class FieldPlan:
     """What is done with one field.
 
     `identifier_type` is set for identifiers whose type the schema states; `enum_names` maps enum numbers to
-    lower-case names without prefix; `child` is the plan of a message field.
+    lower-case names without prefix; `child` is the plan of a message field; `oneof` is the choice that it is one of.
+    A field is `explicit` if it can be set to its zero value.
     """
 
     name: str
+    kind: Kind
     treatment: Treatment
     identifier_type: str | None
     enum_names: dict[int, str] | None
     child: "MessagePlan | None"
     repeated: bool
-    is_struct: bool
-    is_map: bool
-    required: bool
+    explicit: bool
+    oneof: str | None
+    limits: Limits
     check: Check
 
 
@@ -101,27 +103,29 @@ class _Compiler:
     def _field(self, field: FieldDescriptor, path: str) -> FieldPlan:
         options = field.GetOptions()
         treatment = self._treatment_of(options.Extensions[self._treatment])
-        limits = options.Extensions[self._limits]
+        declared = options.Extensions[self._limits]
+        limits = limits_of(field, declared)
         message = field.message_type
         is_map = message is not None and message.GetOptions().map_entry
         is_struct = message is not None and message.full_name == STRUCT
+        kind = kind_of(field, is_struct=is_struct, is_map=is_map)
+        repeated = field.is_repeated and not is_map
         type_number = options.Extensions[self._identifier_type]
         identifier_type = self._types[type_number] if type_number else None
-        self._refuse_misfit(field, treatment, identifier_type, bool(limits.pattern), path)
-        nested = None if is_map or is_struct or treatment is not Treatment.UNSPECIFIED else message
+        self._refuse_misfit(field, treatment, identifier_type, limits.pattern is not None, path)
+        nested = message if kind is Kind.MESSAGE and treatment is Treatment.UNSPECIFIED else None
         return FieldPlan(
             name=field.name,
+            kind=kind,
             treatment=treatment,
             identifier_type=identifier_type,
             enum_names=_enum_names(field.enum_type) if field.enum_type is not None else None,
             child=self.message(nested, path) if nested is not None else None,
-            repeated=field.is_repeated and not is_map,
-            is_struct=is_struct,
-            is_map=is_map,
-            required=limits.required,
-            check=_refuse_unknown
-            if treatment is Treatment.UNKNOWN
-            else check_of(field, limits, is_struct=is_struct, is_map=is_map),
+            repeated=repeated,
+            explicit=field.has_presence,
+            oneof=field.containing_oneof.name if field.containing_oneof is not None else None,
+            limits=limits,
+            check=_refuse_unknown if treatment is Treatment.UNKNOWN else check_of(kind, limits, repeated=repeated),
         )
 
     def _treatment_of(self, number: int) -> Treatment:

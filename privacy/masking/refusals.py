@@ -6,6 +6,7 @@ from datetime import datetime
 import orjson
 
 from privacy.masking.limits import Violation
+from privacy.masking.sealed import micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Unmaskable:
         )
 
 
-def micros(moment: datetime) -> int:
-    """Return a moment as microseconds since the Unix epoch."""
-    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """That an event cannot be taken because it breaks rules of the schema."""
+
+    violations: tuple[Violation, ...]

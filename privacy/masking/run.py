@@ -10,19 +10,12 @@ from privacy.masking.failures import MaskingFailed
 from privacy.masking.labels import words_of
 from privacy.masking.marks import marked
 from privacy.masking.masker import Findings, Found, MaskedText, Masker
-from privacy.masking.memory import Memory
-from privacy.masking.policy import FieldPolicy
+from privacy.masking.texts import SPLIT_FIELD, TextField, TextFields
 from privacy.masking.urls import Piece, pieces_of
 from privacy.pseudonyms import Pseudonymiser
 
 # A short text full of personal data costs as much as this many characters without.
 _CHARACTERS_AT_ONCE, _COST_OF_ONE = 64 * 1024, 32
-
-SPLIT_FIELD = "message_sent.text"
-"""The field whose texts are parts of a conversation."""
-
-Urls = Memory[tuple[int, str], str]
-"""The same pages are viewed again and again: what a URL became, by its field's policy."""
 
 
 @dataclass(slots=True)
@@ -30,8 +23,7 @@ class _Waiting:
     """A text that waits to be masked, and where it goes then."""
 
     event: int
-    path: str
-    policy: FieldPolicy
+    field: TextField
     container: Any
     place: Any
     text: str
@@ -42,6 +34,11 @@ class _Waiting:
 
     def read(self) -> str:
         return f"{self.label}: {self.text}" if self.label else self.text
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the text and its field says what it becomes."""
+        return not self.label and self.whole is None and self.number is None and self.piece is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,38 +66,42 @@ class Run:
     Args:
         pseudonymiser: Makes tokens of identifiers.
         masker: Masks texts.
-        source: Who sent the events.
-        urls: What URLs became before.
+        fields: The fields of whoever sent the events.
+
+    Attributes:
+        event: The place of the event whose texts come next.
+        size: How much work waits, in characters.
     """
 
-    def __init__(self, pseudonymiser: Pseudonymiser, masker: Masker, source: str, urls: Urls) -> None:
+    def __init__(self, pseudonymiser: Pseudonymiser, masker: Masker, fields: TextFields) -> None:
         self.token = pseudonymiser.token
+        self.fields = fields
         self.failures: list[Failure] = []
         self.told: list[Told] | None = None
         self.event = 0
+        self.size = 0
         self._masker = masker
-        self._source = source
-        self._urls = urls
         self._across: Mapping[int, Sequence[Found]] = {}
-        self._path = ""
-        self._policy = masker.policy.for_field(source, None)
         self._waiting: list[_Waiting] = []
-        self._endings: list[Callable[[], None]] = []
-
-    def enters(self, path: str) -> bool:
-        """Note which field the next texts belong to; False if the policy drops it."""
-        self._path, self._policy = path, self._masker.policy.for_field(self._source, path)
-        return not self._policy.dropped
+        self._endings: list[tuple[int, Callable[[], None]]] = []
 
     def lose(self, failures: Iterable[Failure]) -> None:
         """Note texts that could not be searched together with their neighbours: they are withheld."""
         self.failures += failures
 
+    def forget_event(self) -> None:
+        """Let go of the texts of the event at hand."""
+        for noted in (self._waiting, self._endings):
+            while noted and _event_of(noted[-1]) == self.event:
+                noted.pop()
+
     def text(
         self,
+        field: TextField,
         container: Any,
         place: Any,
         text: str,
+        *,
         label: str = "",
         whole: str | None = None,
         number: float | None = None,
@@ -108,6 +109,7 @@ class Run:
         """Note a text that goes to container[place] when it is masked.
 
         Args:
+            field: The field it belongs to.
             container: A dict or list.
             place: Its key or index.
             text: The text.
@@ -116,14 +118,16 @@ class Run:
             number: What the text was written from; it goes back if nothing in it is personal.
         """
         container[place] = None
-        self._waiting.append(
-            _Waiting(self.event, self._path, self._policy, container, place, text, label, whole, number)
-        )
+        waiting = _Waiting(self.event, field, container, place, text, label, whole, number)
+        if field.memory is not None and waiting.is_plain and (known := field.memory.get(text)) is not None:
+            container[place] = known
+            return
+        self.size += len(text) + _COST_OF_ONE
+        self._waiting.append(waiting)
 
-    def url(self, container: Any, place: Any, url: str) -> None:
+    def url(self, field: TextField, container: Any, place: Any, url: str) -> None:
         """Note a URL that goes to container[place] when its pieces are masked."""
-        question = (id(self._policy), url)
-        known = self._urls.get(question) if self.told is None else None
+        known = field.memory.get(url) if field.memory is not None else None
         container[place] = known
         if known is not None:
             return
@@ -131,31 +135,40 @@ class Run:
         for index, piece in enumerate(parts):
             if isinstance(piece, Piece):
                 whole = "URL_PARAMETER" if piece.is_personal else None
-                self.text(parts, index, piece.plain, words_of(piece.name), whole)
-                self._waiting[-1].piece = piece
+                parts[index] = None
+                self._waiting.append(
+                    _Waiting(
+                        self.event, field, parts, index, piece.plain, words_of(piece.name), whole, None, piece=piece
+                    )
+                )
+        self.size += len(url) + _COST_OF_ONE * len(parts)
 
         def join() -> None:
             container[place] = WITHHELD if WITHHELD in parts else "".join(parts).strip()
             if container[place] != WITHHELD:
-                self._urls.put(question, container[place])
+                field.remember(url, container[place])
 
-        self._endings.append(join)
+        self.afterwards(join)
 
-    def entries(self, keys: Sequence[str]) -> tuple[dict[str, Any], list[Any]]:
+    def entries(self, field: TextField, keys: Sequence[str]) -> tuple[dict[str, Any], list[Any]]:
         """Return a dict that will hold masked keys, and the list of its values to be filled in."""
         out: dict[str, Any] = {}
         values: list[Any] = [None] * len(keys)
         masked: list[Any] = [None] * len(keys)
         for index, key in enumerate(keys):
-            self.text(masked, index, key)
+            self.text(field, masked, index, key)
 
         def join() -> None:
             numbers: dict[str, int] = {}
             for key, value in zip(masked, values, strict=True):
                 out[_free(out, key, numbers)] = value
 
-        self._endings.append(join)
+        self.afterwards(join)
         return out, values
+
+    def afterwards(self, step: Callable[[], None]) -> None:
+        """Note what is to be done when the texts are masked, in this order."""
+        self._endings.append((self.event, step))
 
     def fill_in(self, across: Mapping[int, Sequence[Found]], timeouts: list[MaskingFailed]) -> Iterator[None]:
         """Mask the texts and put them in their places, a bounded number of characters between two steps.
@@ -166,19 +179,20 @@ class Run:
         """
         self._across = across
         lost = {(failure.event, failure.path) for failure in self.failures}
-        for group in self._groups():
+        for number, group in enumerate(self._groups()):
+            if number:
+                yield
             each = self._masker.find_each([waiting.read() for waiting in group], timeouts)
             for waiting, found in zip(group, each, strict=True):
                 if isinstance(found, MaskingFailed):
-                    self.failures.append(Failure(waiting.event, waiting.path, found))
+                    self.failures.append(Failure(waiting.event, waiting.field.path, found))
                     waiting.container[waiting.place] = WITHHELD
-                elif lost and (waiting.event, waiting.path) in lost:
+                elif lost and (waiting.event, waiting.field.path) in lost:
                     waiting.container[waiting.place] = WITHHELD
                 else:
                     waiting.container[waiting.place] = self._masked(waiting, found)
-            yield
-        for join in self._endings:
-            join()
+        for _, step in self._endings:
+            step()
 
     def _groups(self) -> Iterator[list[_Waiting]]:
         group: list[_Waiting] = []
@@ -193,18 +207,25 @@ class Run:
             yield group
 
     def _masked(self, waiting: _Waiting, found: Findings) -> Any:
+        policy = waiting.field.policy
         if waiting.label:
             found = _behind(found, len(waiting.label) + 2)
         if waiting.whole is not None:
             found = _all_of(waiting, found)
-        if waiting.event in self._across and waiting.path == SPLIT_FIELD:
+        if waiting.event in self._across and waiting.field.path == SPLIT_FIELD:
             across = self._across[waiting.event]
-            found = joined(found, [one for one in across if waiting.policy.action(one.entity) is not Action.KEEP])
-        masked = self._masker.apply(waiting.text, found, waiting.policy)
+            found = joined(found, [one for one in across if policy.action(one.entity) is not Action.KEEP])
+        masked = self._masker.apply(waiting.text, found, policy)
         if self.told is not None:
-            actions = tuple((one.start, one.end, one.entity, waiting.policy.action(one.entity)) for one in found)
-            self.told.append(Told(waiting.event, waiting.path, masked.text, actions))
+            actions = tuple((one.start, one.end, one.entity, policy.action(one.entity)) for one in found)
+            self.told.append(Told(waiting.event, waiting.field.path, masked.text, actions))
+        if waiting.is_plain:
+            waiting.field.remember(waiting.text, masked.text)
         return _said(waiting, masked)
+
+
+def _event_of(noted: Any) -> int:
+    return int(noted.event if isinstance(noted, _Waiting) else noted[0])
 
 
 def _said(waiting: _Waiting, masked: MaskedText) -> Any:
@@ -224,7 +245,7 @@ def _all_of(waiting: _Waiting, found: Findings) -> Findings:
     if not text.strip() or marked(text).spans == ((0, len(text)),):
         return ()
     if len(found) == 1 and (found[0].start, found[0].end) == (0, len(text)):
-        entity = found[0].entity if waiting.policy.action(found[0].entity) is not Action.KEEP else entity
+        entity = found[0].entity if waiting.field.policy.action(found[0].entity) is not Action.KEEP else entity
     return (Found(0, len(text), entity),)
 
 

@@ -7,21 +7,20 @@ from google.protobuf.message import Message
 from privacy.masking.limits import Violation
 from privacy.masking.plan import FieldPlan, MessagePlan
 
+NO_BODY = Violation("body", "REQUIRED", "Set exactly one body that this collector knows.")
+UNKNOWN_FIELD = Violation(
+    "event", "UNKNOWN_FIELD", "It has a field that this collector does not know. Use the schema it was built with."
+)
+
 
 def violations(message: Message, plan: MessagePlan) -> list[Violation]:
     """Return every broken rule of an event, in the order of its fields; empty if it is valid."""
     found: list[Violation] = []
     _walk(message, plan, "", found)
     if message.WhichOneof("body") is None:
-        found.append(Violation("body", "REQUIRED", "Set exactly one body that this collector knows."))
-    if _has_unknown_fields(message):
-        found.append(
-            Violation(
-                "event",
-                "UNKNOWN_FIELD",
-                "It has a field that this collector does not know. Use the schema it was built with.",
-            )
-        )
+        found.append(NO_BODY)
+    if has_unknown_fields(message):
+        found.append(UNKNOWN_FIELD)
     return found
 
 
@@ -30,7 +29,7 @@ def _walk(message: Message, plan: MessagePlan, path: str, found: list[Violation]
     missing = len(plan.required)
     for descriptor, value in message.ListFields():
         field = fields[descriptor.number]
-        missing -= field.required
+        missing -= field.limits.required
         broken = field.check(value)
         if broken is not None:
             found.append(Violation(path + field.name, *broken))
@@ -49,7 +48,7 @@ def _walk_child(field: FieldPlan, child: MessagePlan, value: Any, path: str, fou
         _walk(value, child, f"{path}{field.name}.", found)
 
 
-def _has_unknown_fields(message: Message) -> bool:
+def has_unknown_fields(message: Message) -> bool:
     """Unknown fields survive parsing unseen; a copy without them is smaller."""
     known = type(message)()
     known.CopyFrom(message)

@@ -1,144 +1,129 @@
-"""Sends events to the collector: batches, retries with back-off, bounded memory.
+"""Sends events to the collector: batches, retries with back-off, bounded memory, disk spill.
 
 Sending again is safe: an event's id is its idempotency key.
 """
 
+import atexit
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-import grpc
-import tenacity
-
-from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
 from mangrove.event.v1 import event_pb2
-from privacy.errors import MangroveError
-from services.clients.refusals import refusal_of
+from services.clients.connection import ClientTls
+from services.clients.delivery import Delivery
+from services.clients.loop_thread import ClientUnusable, LoopThread
+from services.clients.outbox import LAST_CHANCE_S, Outbox, Sending
+from services.clients.refusals import CollectorBusy, CollectorRefused
+from services.clients.spill import Spill
+from services.clients.verdicts import OnVerdicts, Tally
 
-_TRY_AGAIN = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.CANCELLED,
-    }
-)
-_MOST_BATCH_BYTES = 3_500_000
-_CALL_TIMEOUT_S = 30.0
-
-
-class CollectorRefused(MangroveError):
-    """The collector refused a whole batch, and sending it again would not help."""
-
-    def __init__(self, reason: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.reason = reason  # type: ignore[misc]
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the events so far, by verdict name such as ACCEPTED; `refused` counts field:RULE.
-
-    A code that this client does not know counts as UNKNOWN_6 and its like.
-    """
-
-    verdicts: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def accepted(self) -> int:
-        """Events that are durable and were new."""
-        return self.verdicts["ACCEPTED"]
-
-    @property
-    def to_send_again(self) -> int:
-        """Sound events of which nothing was stored, because a detector failed: send them when it is mended."""
-        return self.verdicts["REFUSED_UNMASKABLE"]
-
-
-OnVerdicts = Callable[[Sequence[event_pb2.Event], Sequence[collector_pb2.Verdict]], None]
+__all__ = ["CollectorBusy", "CollectorClient", "CollectorRefused", "Tally"]
 
 
 class CollectorClient:
     """Sends events in batches, several at once; a context manager that flushes when it is left.
 
-    Memory is bounded by `max_in_flight + 1` batches: `send` waits when that many are on their way.
+    What `send` took is held until the collector dealt with it, refused it for good, or it is durable in the spill
+    folder. Memory is bounded by `max_in_flight + 1` batches: `send` waits when that many are on their way. Several
+    threads may use one client. A client does not survive a fork: make it in the process that uses it.
 
     Args:
         address: host:port of the collector.
         api_key: The source's API key.
-        tls_ca: PEM file of the authority that signed the server's certificate; None for plain text.
+        tls: How to reach it over TLS; None for plain text.
+        gzip: Whether requests are compressed.
         batch_events: Events a batch, 1 to 1000.
         max_in_flight: Batches on their way at once.
-        give_up_after_s: How long a batch is tried again before it counts as failed, in seconds.
-        on_verdicts: Called with each acknowledged batch and its verdicts, from the sending threads.
+        linger_s: How long an event waits for its batch to fill, in seconds.
+        give_up_after_s: How long a batch is tried before the caller is told that it is not delivered, in seconds.
+        spill: Where batches wait while the collector is away. The client closes it.
+        on_verdicts: Called with each acknowledged batch and its verdicts, from the sending thread; it must not call
+            the client.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options, each by its name
         self,
         address: str,
         api_key: str,
         *,
-        tls_ca: Path | None = None,
+        tls: ClientTls | None = None,
+        gzip: bool = False,
         batch_events: int = 100,
         max_in_flight: int = 4,
+        linger_s: float = 1.0,
         give_up_after_s: float = 120.0,
+        spill: Spill | None = None,
         on_verdicts: OnVerdicts | None = None,
     ) -> None:
-        credentials = grpc.ssl_channel_credentials(tls_ca.read_bytes()) if tls_ca else None
-        self._channel = grpc.secure_channel(address, credentials) if credentials else grpc.insecure_channel(address)
-        self._stub = collector_pb2_grpc.CollectorServiceStub(self._channel)
-        self._metadata = (("authorization", f"Bearer {api_key}"),)
-        self._batch_events = batch_events
-        self._max_in_flight = max_in_flight
-        self._give_up_after_s = give_up_after_s
-        self._on_verdicts = on_verdicts
-        self._senders = ThreadPoolExecutor(max_in_flight, thread_name_prefix="collector-client")
-        self._in_flight: set[Future[None]] = set()
-        self._open: list[event_pb2.Event] = []
-        self._open_bytes = 0
-        self._lock = threading.Lock()
         self.tally = Tally()
+        self._grace_s = min(LAST_CHANCE_S, give_up_after_s)
+        self._adding = threading.Lock()
+        sending = Sending(batch_events, max_in_flight, linger_s, give_up_after_s, spill, on_verdicts)
+
+        async def start() -> tuple[Delivery, Outbox]:
+            delivery = Delivery(address, api_key, tls, gzip)
+            return delivery, Outbox(delivery.deliver, sending, self.tally)
+
+        self._loop = LoopThread("collector-client")
+        try:
+            self._delivery, self._outbox = self._loop.run(start())
+        except BaseException:
+            self._loop.stop()
+            raise
+        atexit.register(self.close)
 
     def send(self, event: event_pb2.Event) -> None:
-        """Queue one event; a full batch is sent in the background.
+        """Take an event, to be sent with its batch; wait while as many are on their way as may be.
+
+        When it raises, something went wrong with an earlier batch, and this event was not taken.
 
         Raises:
-            CollectorRefused: if an earlier batch was refused for good or could not be delivered.
+            CollectorRefused: if a batch was refused for good; its events are counted as undelivered.
+            CollectorBusy: if a batch could not be delivered in time; it is tried on.
+            SpillFull: if the spill folder is full and set to say so.
+            ClientUnusable: if the client was closed, or made before a fork.
         """
-        size = event.ByteSize() + 8
-        if self._open and self._open_bytes + size > _MOST_BATCH_BYTES:
-            self._submit()
-        self._open.append(event)
-        self._open_bytes += size
-        if len(self._open) >= self._batch_events:
-            self._submit()
+        if not self._loop.is_usable:
+            raise ClientUnusable
+        with self._adding:
+            self._outbox.raise_trouble()
+            while not self._outbox.add(event):
+                self._loop.run(self._outbox.make_room())
 
     def send_all(self, events: Iterable[event_pb2.Event]) -> None:
-        """Queue many events and flush."""
+        """Send many events and flush; it raises what `send` raises."""
         for event in events:
             self.send(event)
         self.flush()
 
     def flush(self) -> None:
-        """Send what is queued and wait until all of it is acknowledged.
+        """Wait until what was sent is acknowledged, or durable in a spill folder whose key lasts.
 
         Raises:
-            CollectorRefused: if a batch was refused for good or could not be delivered.
+            CollectorRefused, CollectorBusy, SpillFull, ClientUnusable: as for `send`.
         """
-        if self._open:
-            self._submit()
-        self._settle(wait(self._in_flight).done)
+        self._loop.run(self._outbox.flush())
+
+    def drain(self, timeout_s: float) -> bool:
+        """Flush, and wait until nothing waits in the spill folder; False if something still does after `timeout_s`.
+
+        Raises:
+            CollectorRefused, CollectorBusy, SpillFull, ClientUnusable: as for `send`.
+        """
+        self.flush()
+        return self._loop.run(self._outbox.drain(timeout_s))
 
     def close(self) -> None:
-        """Release the connection; what is not flushed is dropped."""
-        self._senders.shutdown(wait=True, cancel_futures=True)
-        self._channel.close()
+        """Send or spill what is left, within a few seconds, and release the connection; also done at exit.
+
+        What can be neither sent nor spilled is lost, counted as undelivered and logged; call `flush` before to know.
+        """
+        atexit.unregister(self.close)
+        if self._loop.is_usable:
+            self._loop.run(self._outbox.close(self._grace_s))
+            self._loop.run(self._delivery.close())
+            self._loop.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -151,44 +136,3 @@ class CollectorClient:
                 self.flush()
         finally:
             self.close()
-
-    def _submit(self) -> None:
-        batch, self._open, self._open_bytes = self._open, [], 0
-        while len(self._in_flight) >= self._max_in_flight:
-            self._settle(wait(self._in_flight, return_when=FIRST_COMPLETED).done)
-        self._in_flight.add(self._senders.submit(self._deliver, batch))
-
-    def _settle(self, done: set[Future[None]]) -> None:
-        self._in_flight -= done
-        for future in done:
-            future.result()
-
-    def _deliver(self, batch: list[event_pb2.Event]) -> None:
-        request = collector_pb2.CollectRequest(events=batch)
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda e: isinstance(e, grpc.RpcError) and e.code() in _TRY_AGAIN),
-            wait=tenacity.wait_random_exponential(multiplier=0.05, max=2.0),
-            stop=tenacity.stop_after_delay(self._give_up_after_s),
-            reraise=True,
-        )
-        try:
-            response = retrying(self._stub.Collect, request, metadata=self._metadata, timeout=_CALL_TIMEOUT_S)
-        except grpc.RpcError as error:
-            refusal = refusal_of(error)
-            raise CollectorRefused(refusal.reason, refusal.sentence) from None
-        with self._lock:
-            self._count(response)
-        if self._on_verdicts is not None:
-            self._on_verdicts(batch, response.verdicts)
-
-    def _count(self, response: collector_pb2.CollectResponse) -> None:
-        for verdict in response.verdicts:
-            self.tally.verdicts[_name_of(verdict.code)] += 1
-            for violation in verdict.violations:
-                self.tally.refused[f"{violation.field}:{violation.reason}"] += 1
-
-
-def _name_of(code: int) -> str:
-    """Return a verdict's name; a newer collector may give one that this client does not know."""
-    known = collector_pb2.VerdictCode.DESCRIPTOR.values_by_number.get(code)
-    return known.name.removeprefix("VERDICT_CODE_") if known else f"UNKNOWN_{code}"

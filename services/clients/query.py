@@ -12,7 +12,6 @@ answer.frame
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +20,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mangrove.query.v1 import query_pb2, query_pb2_grpc
+from services.clients.connection import ClientTls, bearer, channel
 from services.clients.questions import MeasureName, QueryRefused, question
 from services.clients.refusals import refusal_of
 
@@ -153,21 +153,16 @@ class QueryClient:
     Args:
         address: host:port.
         api_key: The partner's key.
-        tls_ca: PEM file of the authority that signed the server's certificate; None for plain text, which
-            sends the key unprotected: only on this machine or inside a trusted network.
+        tls: How to reach it over TLS; None for plain text, which sends the key unprotected: only on this machine or
+            inside a trusted network.
 
     Every method raises `QueryRefused` when the service does not answer.
     """
 
-    def __init__(self, address: str, api_key: str, tls_ca: Path | None = None) -> None:
-        options = [("grpc.max_receive_message_length", _LARGEST_ANSWER)]
-        if tls_ca is None:
-            self._channel = grpc.insecure_channel(address, options)
-        else:
-            credentials = grpc.ssl_channel_credentials(tls_ca.read_bytes())
-            self._channel = grpc.secure_channel(address, credentials, options)
+    def __init__(self, address: str, api_key: str, tls: ClientTls | None = None) -> None:
+        self._channel = channel(address, tls, largest_answer=_LARGEST_ANSWER)
         self._stub = query_pb2_grpc.PrivateQueryServiceStub(self._channel)
-        self._metadata = (("authorization", f"Bearer {api_key}"),)
+        self._metadata = bearer(api_key)
 
     def datasets(self) -> dict[str, str]:
         """Give the names of the datasets there are for this partner, with their meanings."""

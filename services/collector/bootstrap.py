@@ -1,28 +1,42 @@
 """Wires the collector and the lander: the only place that chooses adapters."""
 
-import gc
-import sys
-
-from prometheus_client import Gauge
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from privacy.masking import EventMasker, Masker, Policy
 from privacy.masking.actions import TOKEN_TYPES
 from privacy.masking.wanted import detector_for
 from privacy.pseudonyms import MASKED_TYPES, KeyProvider, Pseudonymiser
+from services import metrics, tracing
 from services.access import Authenticator
+from services.audit import AuditLog
 from services.collector import wire
-from services.collector.journal import SqliteJournal
+from services.collector.handlers import Collecting
+from services.collector.journals.sqlite import SUFFIX, Bounds, SqliteJournal
+from services.collector.journals.sqlite_feed import SqliteFeeds
+from services.collector.landed import LandedKeys
 from services.collector.lander import Lander
-from services.collector.servicer import SERVICE, CollectorServicer
+from services.collector.metrics import RESTARTS, WORKERS, DiskMetrics, JournalMetrics
+from services.collector.ports import Feeds, Journal
+from services.collector.quota import Quotas
+from services.collector.status import JournalState
 from services.collector.tables import DeltaLandedTable
-from services.grpc_server import RunningServer, ServerOptions, serve_until_signal, start_server
+from services.collector.worker import Worker, serve
+from services.grpc_gate import Limits
+from services.grpc_server import ServerOptions, reserved
 from services.keys import key_provider
 from services.settings import Home
+from services.supervisor import Child, Supervisor
 from spark_jobs.lake import tables
 
-_SWITCH_S = 0.001
-
-JOURNAL_DEPTH = Gauge("mangrove_journal_depth", "Records that wait to be landed.")
+# Beyond draining: to flush journal and audit.
+_FLUSH_S = 5.0
 
 
 def policy_at(home: Home) -> Policy:
@@ -43,55 +57,163 @@ def event_masker(keys: KeyProvider, policy: Policy | None = None) -> EventMasker
     return EventMasker(wire.event_plan(), tokens, Masker(detector_for(policy), policy, tokens))
 
 
-def journal_at(home: Home) -> SqliteJournal:
-    """Return the journal that the configuration names."""
-    collector = home.settings.collector
-    return SqliteJournal(home.path(collector.journal), collector.max_unlanded_events)
+def journal_at(home: Home, worker: int = 0, wait_s: float = 0.0) -> Journal:
+    """Return the journal of a worker that the configuration names, waiting for its last user to let it go."""
+    return _journal(home, f"collector-{worker}", wait_s)
+
+
+def _journal(home: Home, name: str, wait_s: float) -> Journal:
+    settings = home.settings.journal
+    bounds = Bounds(settings.max_waiting_events, settings.min_free_bytes, settings.remembered)
+    return SqliteJournal(home.path(settings.folder) / f"{name}{SUFFIX}", bounds, wait_s)
+
+
+def replay_journal_at(home: Home) -> Journal:
+    """Return the journal that replayed events go through."""
+    return _journal(home, "replay", wait_s=0.0)
+
+
+def feeds_at(home: Home) -> Feeds:
+    """Return the lander's end of the journals that the configuration names."""
+    return SqliteFeeds(home.path(home.settings.journal.folder))
+
+
+def journal_states(home: Home) -> list[JournalState]:
+    """Return how each journal is doing."""
+    feeds = feeds_at(home)
+    try:
+        return [JournalState(feed.name, *feed.waiting(), feed.size()) for feed in feeds.assigned()]
+    finally:
+        feeds.close()
 
 
 def lander_at(home: Home) -> Lander:
-    """Return the lander of the configured journal and lake."""
-    journal = journal_at(home)
+    """Return the lander of the configured journals and lake."""
+    settings = home.settings.lander
     return Lander(
-        journal=journal,
-        events=DeltaLandedTable(tables.BRONZE_EVENTS, home.lake_root),
+        feeds=feeds_at(home),
+        events=DeltaLandedTable(tables.BRONZE_EVENTS, home.lake_root, LandedKeys(settings.remembered)),
         refusals=DeltaLandedTable(tables.QUARANTINE_EVENTS, home.lake_root),
-        settings=home.settings.lander,
+        settings=settings,
     )
 
 
-async def start_collector(home: Home, address: str = "") -> tuple[RunningServer, SqliteJournal]:
-    """Start the collector that the configuration describes, at `address` if it is given."""
+def worker_at(home: Home, masker: EventMasker, options: ServerOptions, number: int) -> Worker:
+    """Return a worker with its journal."""
     settings = home.settings.collector
-    keys = key_provider(home)
-    journal = journal_at(home)
-    JOURNAL_DEPTH.set_function(journal.depth)
-    servicer = CollectorServicer(event_masker(keys, policy_at(home)), journal, settings.max_events)
-    running = await start_server(
-        ServerOptions(
-            address=address or settings.address,
-            max_message_bytes=settings.max_batch_bytes,
-            tls_cert=home.path(settings.tls_cert) if settings.tls_cert else None,
-            tls_key=home.path(settings.tls_key) if settings.tls_key else None,
-            reflection=settings.reflection,
-            metrics_port=settings.metrics_port,
-            drain_s=settings.drain_s,
+    return Worker(
+        options,
+        Collecting(
+            masker=masker,
+            journal=journal_at(home, number, wait_s=settings.drain_s + _FLUSH_S),
+            quotas=Quotas(home.path("quota"), settings.limits, settings.source_limits),
+            max_events=settings.max_events,
         ),
-        Authenticator(home.path(home.settings.access), keys.secret("access"), "source"),
-        servicer.add_to,
-        [SERVICE],
+        settings.stream_window,
+        Authenticator(home.path(home.settings.access), key_provider(home).secret("access"), "source"),
+        AuditLog(home.path(home.settings.audit)),
     )
-    return running, journal
 
 
-async def serve_collector(home: Home, address: str = "") -> None:
-    """Serve until SIGTERM or SIGINT, then drain and close the journal."""
-    # The journal's thread asks for the interpreter's lock after each statement; it must not wait long for it.
-    sys.setswitchinterval(_SWITCH_S)
-    running, journal = await start_collector(home, address)
-    # What is there now stays for good: the garbage collector need not look at it with every batch.
-    gc.freeze()
+def server_options(home: Home, address: str = "") -> ServerOptions:
+    """Return where the workers listen and how they behave."""
+    settings = home.settings.collector
+
+    def file(name: str) -> Path | None:
+        return home.path(name) if name else None
+
+    return ServerOptions(
+        address=address or settings.address,
+        limits=Limits(settings.max_batch_bytes, settings.max_calls, settings.max_held_bytes, settings.receive_s),
+        tls_cert=file(settings.tls_cert),
+        tls_key=file(settings.tls_key),
+        tls_client_ca=file(settings.tls_client_ca),
+        reflection=settings.reflection,
+        shares_port=True,
+        pause_s=settings.pause_s,
+        drain_s=settings.drain_s,
+    )
+
+
+def serve_collector(home: Home, address: str = "", workers: int = 0) -> int:
+    """Run the workers until SIGTERM or SIGINT, then let them drain; return the exit code.
+
+    Args:
+        home: The installation.
+        address: Where to listen instead of where the settings say.
+        workers: How many processes instead of as many as the settings say.
+
+    Raises:
+        CannotListen: if the address is wrong or taken.
+        PolicyInvalid, KeysUnavailable, MetricsUnavailable: if the configuration is of no use.
+    """
+    settings = home.settings.collector
+    counts = metrics.folder_for(home.folder) if settings.metrics_port else None
+    if counts is not None:
+        metrics.prepare(counts)
+    masker = event_masker(key_provider(home), policy_at(home))
+    options = server_options(home, address)
+    wanted = workers or settings.workers
+    WORKERS.labels("wanted").set(wanted)
+    with reserved(options.address, settings.drain_s + _FLUSH_S) as listened_at:
+        options = replace(options, address=listened_at)
+        children = [_worker(home, masker, options, number) for number in range(wanted)]
+        if counts is not None:
+            children.append(Child("metrics", lambda lifeline: _serve_metrics(home, counts, lifeline)))
+
+        def ended(pid: int, cause: str) -> None:
+            RESTARTS.labels(cause).inc()
+            if counts is not None:
+                metrics.forget(pid, counts)
+
+        drain_s = settings.pause_s + settings.drain_s + _FLUSH_S
+        code = Supervisor(children, drain_s=drain_s, on_end=ended).run()
+    if counts is not None:
+        metrics.discard(counts)
+    return code
+
+
+def _worker(home: Home, masker: EventMasker, options: ServerOptions, number: int) -> Child:
+    def run(lifeline: int) -> None:
+        WORKERS.labels("alive").set(1)
+        tracing.configure(home.settings.tracing, "mangrove-collector", str(number))
+        asyncio.run(serve(worker_at(home, masker, options, number), lifeline))
+        tracing.close()
+
+    return Child(f"worker-{number}", run)
+
+
+def _serve_metrics(home: Home, counts: Path, lifeline: int) -> None:
+    """Serve what the workers count, from a process of its own, because a process that serves must not fork."""
+    settings = home.settings
+    folders = {"journal": home.path(settings.journal.folder)}
+    if "://" not in settings.lake:
+        folders["lake"] = Path(home.lake_root)
+    host = settings.collector.address.rpartition(":")[0]
+    extra = (JournalMetrics(lambda: journal_states(home)), DiskMetrics(folders))
+    endpoint = metrics.serve(f"{host}:{settings.collector.metrics_port}", counts, extra)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def watch() -> None:
+        os.read(lifeline, 1)
+        stop.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    stop.wait()
+    endpoint.close()
+
+
+@contextmanager
+def serve_landing_metrics(home: Home) -> Iterator[None]:
+    """Serve the lander's metrics while the block runs, if the settings say so."""
+    settings = home.settings.lander
+    if not settings.metrics_port:
+        yield
+        return
+    host = home.settings.collector.address.rpartition(":")[0]
+    endpoint = metrics.serve(f"{host}:{settings.metrics_port}", None, [JournalMetrics(lambda: journal_states(home))])
     try:
-        await serve_until_signal(running)
+        yield
     finally:
-        journal.close()
+        endpoint.close()

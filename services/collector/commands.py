@@ -1,28 +1,46 @@
 """`mangrove collector` and `mangrove lander`."""
 
-import asyncio
 import signal
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.collector.bootstrap import lander_at, serve_collector
+from services.collector.status_command import status
 from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
 
 app = typer.Typer(no_args_is_help=True, help="Take events from channels.")
 lander_app = typer.Typer(no_args_is_help=True, help="Move acknowledged events into the lake.")
 
+app.command(epilog="Example: mangrove collector status --home .mangrove --json")(status)
 
-@app.command(epilog="Example: mangrove collector serve --home .mangrove")
+
+@app.command(epilog="Example: mangrove collector serve --home .mangrove --workers 2")
 def serve(
     home: HomeOption = DEFAULT_HOME,
     address: Annotated[str, typer.Option(help="Listen at host:port instead of where the settings say.")] = "",
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0 for as many as the settings say.")] = 0,
 ) -> None:
-    """Serve CollectorService until SIGTERM or Ctrl-C, then drain."""
-    asyncio.run(serve_collector(Home(home), address))
+    """Serve CollectorService until SIGTERM or Ctrl-C, then drain; dead workers are started again."""
+    from services.collector.bootstrap import serve_collector
+
+    raise typer.Exit(serve_collector(Home(home), address, workers))
+
+
+@app.command(epilog="Example: mangrove collector salvage .mangrove/journal/collector-0-1f2e3d4c.damaged")
+def salvage(
+    journal: Annotated[Path, typer.Argument(help="A journal that was set aside, or one that the lander cannot read.")],
+) -> None:
+    """Take what can be read out of a damaged journal, for the lander to land; the damaged file stays as it is."""
+    from services.collector.journals.salvage import salvage as run
+
+    found = run(journal)
+    typer.echo(f"{found.records} records whole, {found.mended} mended without {found.lost_lines} lines of theirs")
+    typer.echo(f"{found.missing} records between the first and the last could not be read")
+    typer.echo(f"what was read waits to be landed in {found.journal}" if found.journal else "nothing could be read")
 
 
 @lander_app.command(epilog="Example: mangrove lander run --home .mangrove --once")
@@ -31,18 +49,25 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Land what waits, then stop.")] = False,
 ) -> None:
     """Land what the collector acknowledged until SIGTERM or Ctrl-C."""
-    lander = lander_at(Home(home))
+    from services.collector.bootstrap import lander_at, serve_landing_metrics
+
+    installation = Home(home)
+    lander = lander_at(installation)
     if once:
         landed = lander.drain()
-        typer.echo(f"landed {landed.events} events and {landed.refusals} refusals")
+        typer.echo(f"landed {landed.events} events and {landed.refusals} refusals, left out {landed.repeats} repeats")
         return
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
-    lander.run(stop)
+    with serve_landing_metrics(installation):
+        lander.run(stop)
+    lander.close()
 
 
 @lander_app.command(epilog="Example: mangrove lander maintain --home .mangrove")
 def maintain(home: HomeOption = DEFAULT_HOME) -> None:
     """Let go of old emotions and join the small files of bronze and quarantine now; the lander does so by itself."""
+    from services.collector.bootstrap import lander_at
+
     lander_at(Home(home)).maintain(datetime.now(UTC).date())

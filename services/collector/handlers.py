@@ -1,27 +1,24 @@
 """What the collector does with a batch, told from top to bottom."""
 
 import asyncio
+import re
 from collections import Counter as Counts
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from google.protobuf.message import Message
-from prometheus_client import Counter
 
 from privacy.consent import may_store
 from privacy.errors import MangroveError
-from privacy.masking import EventMasker, MaskedEvent, MaskedSlice, Unmaskable, Violation
+from privacy.masking import EventMasker, MaskedEvent, MaskedSlice, Refusal, Unmaskable, Violation
+from services.access import Caller
+from services.collector.metrics import BATCH_EVENTS, MASKING_FAILURES, VERDICTS, VIOLATIONS
 from services.collector.ports import Journal
-
-VERDICTS = Counter("mangrove_collector_verdicts", "Verdicts on events.", ["source", "verdict"])
-FAILURES = Counter(
-    "mangrove_masking_failures",
-    "Texts that a detector could not search, by cause: error, timeout or missing.",
-    ["source", "detector", "cause"],
-)
+from services.collector.quota import Quotas
 
 # Detectors beside the rules may take seconds: then masking leaves the event loop, one slice at a time.
 _ASIDE = ThreadPoolExecutor(1, thread_name_prefix="masking")
@@ -53,6 +50,8 @@ class Verdict:
     violations: tuple[Violation, ...] = ()
 
 
+_PLACE = re.compile(r"\[\d+\]")
+_OUT_OF_SCOPE = Violation("channel", "NOT_IN_SCOPE", "The API key is not for events of this channel. Use another key.")
 _ACCEPTED, _DUPLICATE = Verdict(Outcome.ACCEPTED), Verdict(Outcome.DUPLICATE)
 
 
@@ -62,97 +61,165 @@ class RawEvent:
 
     message: Message
     event_type: str | None
+    channel: str
     purposes: tuple[str, ...]
 
     def __repr__(self) -> str:
         return "RawEvent(withheld)"
 
 
-async def collect(
-    batch: Sequence[RawEvent],
-    *,
-    source: str,
-    received_at: datetime,
-    masker: EventMasker,
-    journal: Journal,
-    max_events: int,
-) -> list[Verdict]:
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events that were sent together.
+
+    Attributes:
+        events: The raw events, in order.
+        caller: Who sent them, and events of which channels it may send.
+        size: Their size on the wire, in bytes.
+        received_at: The collector's clock, UTC.
+    """
+
+    events: Sequence[RawEvent]
+    caller: Caller
+    size: int
+    received_at: datetime
+
+
+class TooLate(MangroveError):
+    """The client does not wait for the answer any more."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The call's deadline passed before the batch was known to be stored. Send it again with more time: "
+            "events that were taken are told as duplicates."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """What batches are handled with.
+
+    Attributes:
+        masker: Checks and masks events.
+        journal: Where masked events are made durable.
+        quotas: What each source may send.
+        max_events: The most events a batch may hold.
+    """
+
+    masker: EventMasker
+    journal: Journal
+    quotas: Quotas
+    max_events: int
+
+
+async def collect(batch: Batch, by: Collecting, deadline_s: float | None = None) -> list[Verdict]:
     """Mask a batch, make it durable, and say what became of each event.
 
     Args:
-        batch: 1 to `max_events` raw events.
-        source: The name of the caller whose key was used.
-        received_at: The collector's clock, UTC.
-        masker: Checks and masks events.
-        journal: Where masked events are made durable.
-        max_events: The most events a batch may hold.
+        batch: 1 to `by.max_events` raw events.
+        by: What it is handled with.
+        deadline_s: How long the client waits for the answer, from now, in seconds; None for ever.
 
     Returns:
         One verdict an event, in the order of the batch, given after the journal's fsync.
 
     Raises:
         BatchRefused: if the batch is empty or too large.
-        JournalUnavailable, Overloaded: nothing of the batch was taken.
+        QuotaExceeded: if the source sent more than it may.
+        TooLate: if the client will not see the answer.
+        JournalUnavailable, Overloaded, DiskLow: nothing of the batch was taken.
     """
-    _check_size(batch, max_events)
-    verdicts: list[Verdict | None] = [_refuse(event, masker) for event in batch]
+    _check_size(batch, by.max_events)
+    source, count = batch.caller.name, len(batch.events)
+    by.quotas.take(source, count, batch.size)
+    try:
+        async with _within(deadline_s):
+            return await _taken(batch, by)
+    except (MangroveError, asyncio.CancelledError):
+        by.quotas.give_back(source, count, batch.size)
+        raise
+
+
+async def _taken(batch: Batch, by: Collecting) -> list[Verdict]:
+    verdicts: list[Verdict | None] = [_refuse(event, batch.caller, by.masker) for event in batch.events]
     waiting = [index for index, verdict in enumerate(verdicts) if verdict is None]
     masked: dict[int, MaskedEvent] = {}
-    results = await _mask([batch[index].message for index in waiting], source, received_at, masker)
+    results = await _mask([batch.events[index].message for index in waiting], batch, by.masker)
     for index, result in zip(waiting, results, strict=True):
         if isinstance(result, Unmaskable):
             verdicts[index] = Verdict(Outcome.REFUSED_UNMASKABLE, (result.violation,))
         else:
             masked[index] = result
-    refusals = [
-        masker.refusal(event.message, source, received_at, verdict.violations)
-        for event, verdict in zip(batch, verdicts, strict=True)
-        if verdict is not None and verdict.violations
-    ]
+    refusals = _refusals(batch, verdicts, by.masker)
     if masked or refusals:
-        receipt = await journal.append(source, list(masked.values()), refusals)
+        receipt = await by.journal.append(batch.caller.name, list(masked.values()), refusals)
         for index, is_new in zip(masked, receipt.is_new, strict=True):
             verdicts[index] = _ACCEPTED if is_new else _DUPLICATE
-    return _counted([verdict for verdict in verdicts if verdict is not None], source)
+    return _counted([verdict for verdict in verdicts if verdict is not None], batch.caller.name)
 
 
-async def _mask(
-    events: Sequence[Message], source: str, received_at: datetime, masker: EventMasker
-) -> list[MaskedEvent | Unmaskable]:
+@asynccontextmanager
+async def _within(deadline_s: float | None) -> AsyncIterator[None]:
+    """Give up when the client has: what waits for the journal then is not written any more."""
+    try:
+        async with asyncio.timeout(deadline_s):
+            yield
+    except TimeoutError:
+        raise TooLate from None
+
+
+async def _mask(events: Sequence[Message], batch: Batch, masker: EventMasker) -> list[MaskedEvent | Unmaskable]:
     """Mask events in slices, between which other calls get their turn."""
     results: list[MaskedEvent | Unmaskable] = []
-    slices = masker.mask_slices(events, source, received_at)
+    slices = masker.mask_slices(events, batch.caller.name, batch.received_at)
     loop = asyncio.get_running_loop()
     while True:
         part = await loop.run_in_executor(_ASIDE, next, slices, None) if masker.waits_for_others else next(slices, None)
         if part is None:
             return results
-        results += _with_failures_counted(part, source)
+        results += _with_failures_counted(part, batch.caller.name)
         await asyncio.sleep(0)
 
 
 def _with_failures_counted(part: MaskedSlice, source: str) -> tuple[MaskedEvent | Unmaskable, ...]:
     for failure in part.failures:
-        FAILURES.labels(source, failure.detector, failure.cause).inc()
+        MASKING_FAILURES.labels(source, failure.detector, failure.cause).inc()
     return part.events
 
 
-def _check_size(batch: Sequence[RawEvent], max_events: int) -> None:
-    if not batch:
+def _check_size(batch: Batch, max_events: int) -> None:
+    if not batch.events:
         raise BatchRefused("BATCH_EMPTY", "The batch holds no event. Send 1 event or more.")
-    if len(batch) > max_events:
+    if len(batch.events) > max_events:
         raise BatchRefused("BATCH_TOO_LARGE", f"The batch holds more than {max_events} events. Send smaller batches.")
 
 
-def _refuse(event: RawEvent, masker: EventMasker) -> Verdict | None:
+def _refuse(event: RawEvent, caller: Caller, masker: EventMasker) -> Verdict | None:
     """Return why an event is refused, or None. Consent comes first: without it not even a refusal is recorded."""
     if event.event_type is not None and not may_store(event.event_type, event.purposes):
         return Verdict(Outcome.REFUSED_CONSENT)
     broken = masker.violations(event.message)
+    if caller.channels and event.channel not in caller.channels:
+        broken = [*broken, _OUT_OF_SCOPE]
     return Verdict(Outcome.REFUSED_INVALID, tuple(broken)) if broken else None
 
 
+def _refusals(batch: Batch, verdicts: Sequence[Verdict | None], masker: EventMasker) -> list[Refusal]:
+    """Return what is recorded of events that were refused for a rule."""
+    return [
+        masker.refusal(event.message, batch.caller.name, batch.received_at, verdict.violations)
+        for event, verdict in zip(batch.events, verdicts, strict=True)
+        if verdict is not None and verdict.violations
+    ]
+
+
 def _counted(verdicts: list[Verdict], source: str) -> list[Verdict]:
+    BATCH_EVENTS.labels(source).observe(len(verdicts))
     for outcome, count in Counts(verdict.outcome.value for verdict in verdicts).items():
         VERDICTS.labels(source, outcome).inc(count)
+    rules = Counts(f"{_PLACE.sub('[]', v.field)}:{v.reason}" for verdict in verdicts for v in verdict.violations)
+    for rule, count in rules.items():
+        VIOLATIONS.labels(source, rule).inc(count)
     return verdicts

@@ -1,97 +1,120 @@
-"""Moves what the collector acknowledged from the journal into the lake, exactly once.
+"""Moves what the collector acknowledged from the journals into the lake, exactly once.
 
-A round reads the oldest records, appends events and refusals, each with the journal's sequence in the same
-commit, and only then lets the journal forget. Killed between any two steps, the next round reads the same
-records again and leaves out what a table's own log says is there.
+A round reads the oldest records of each journal, appends refusals and then events, each with the journal's sequence
+in the same commit, and only then lets the journal forget. Killed between any two steps, the next round reads the
+same records again and leaves out what a table's own log says is there.
 """
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
-import orjson
-import pyarrow as pa
 import structlog
-from prometheus_client import Counter
 
-from services.collector.ports import Journal, LandedElsewhere, LandedTable, Record
+from privacy.errors import MangroveError
+from services.collector.metrics import CONFLICTS, LANDED, REPEATS, ROUND_SECONDS
+from services.collector.ports import (
+    Feed,
+    Feeds,
+    JournalDamaged,
+    JournalUnavailable,
+    LandedElsewhere,
+    LandedTable,
+    Record,
+)
+from services.collector.rows import rows_of
 from services.settings import LanderSettings
 from spark_jobs.lake import tables
-from spark_jobs.lake.schemas import DATE, Table
+from spark_jobs.lake.schemas import Table
 
 log = structlog.get_logger()
 
-LANDED = Counter("mangrove_lander_records", "Records that landed.", ["kind"])
+_TELL_AGAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """How many records a round moved."""
+    """What a round moved, events it left out because they had landed before, and appends others were quicker with."""
 
-    events: int
-    refusals: int
+    events: int = 0
+    refusals: int = 0
+    repeats: int = 0
+    conflicts: int = 0
 
     @property
     def any(self) -> bool:
-        """Whether the round found anything."""
-        return bool(self.events or self.refusals)
+        """Whether the round found anything; after a conflict the same is looked at again."""
+        return bool(self.events or self.refusals or self.repeats or self.conflicts)
+
+    def __add__(self, other: "Landed") -> "Landed":
+        return Landed(
+            self.events + other.events,
+            self.refusals + other.refusals,
+            self.repeats + other.repeats,
+            self.conflicts + other.conflicts,
+        )
 
 
 class Lander:
-    """Lands one journal.
+    """Lands all journals.
 
     Args:
-        journal: Where acknowledged records wait.
+        feeds: The journals, in which acknowledged records wait.
         events: The table of accepted events.
         refusals: The table of refused events.
         settings: How much at once, how often, when to compact.
     """
 
-    def __init__(
-        self, *, journal: Journal, events: LandedTable, refusals: LandedTable, settings: LanderSettings
-    ) -> None:
-        self._journal = journal
+    def __init__(self, *, feeds: Feeds, events: LandedTable, refusals: LandedTable, settings: LanderSettings) -> None:
+        self._feeds = feeds
         self._events = events
         self._refusals = refusals
         self._settings = settings
         self._rounds = 0
+        self._through: dict[str, int] = {}
+        self._told: dict[str, float] = {}
 
     def land_once(self) -> Landed:
-        """Move the oldest records into the lake; nothing to do is no error."""
-        records = self._journal.read(self._settings.max_events)
-        if not records:
-            return Landed(0, 0)
-        through = records[-1].sequence
-        events = self._append(self._events, tables.BRONZE_EVENTS, records, "event", through)
-        refusals = self._append(self._refusals, tables.QUARANTINE_EVENTS, records, "refusal", through)
-        self._journal.forget(through)
-        self._rounds += 1
-        if self._rounds % self._settings.compact_every == 0:
-            self.maintain(datetime.now(UTC).date())
-        return Landed(events, refusals)
+        """Move the oldest records of each journal into the lake; nothing to do is no error.
+
+        A journal that cannot be read now, or that another lander lands, is told in the log and tried again in the
+        next round; it does not keep the others waiting.
+        """
+        landed = Landed()
+        for feed in self._feeds.assigned():
+            try:
+                landed += self._land(feed)
+            except LandedElsewhere:
+                CONFLICTS.inc()
+                landed += Landed(conflicts=1)
+            except (JournalDamaged, JournalUnavailable) as error:
+                self._tell(feed.name, error)
+        if landed.any:
+            self._rounds += 1
+            if self._rounds % self._settings.compact_every == 0:
+                self.maintain(datetime.now(UTC).date())
+        return landed
 
     def drain(self, on_round: Callable[[Landed], None] = lambda _: None) -> Landed:
-        """Land until the journal is empty; return the sum."""
-        events = refusals = 0
-        while (landed := self.land_once()).any or self._journal.read(1):
-            events += landed.events
-            refusals += landed.refusals
+        """Land until no journal holds anything that can be landed; return the sum."""
+        total = Landed()
+        while (landed := self.land_once()).any:
+            total += landed
             on_round(landed)
-        return Landed(events, refusals)
+        return total
 
     def run(self, stop: threading.Event) -> None:
         """Land until told to stop, then once more."""
         while not stop.is_set():
-            try:
-                found = self.land_once().any
-            except LandedElsewhere as error:
-                log.warning("landed_elsewhere", sentence=error.sentence)
-                found = False
-            if not found:
+            if not self.land_once().any:
                 stop.wait(self._settings.poll_s)
         self.drain()
+
+    def close(self) -> None:
+        """Let go of the journals."""
+        self._feeds.close()
 
     def maintain(self, today: date) -> None:
         """Let go of emotions that are older than they may be, and join small files of both tables."""
@@ -99,28 +122,39 @@ class Lander:
         self._events.compact()
         self._refusals.compact()
 
-    def _append(self, target: LandedTable, table: Table, records: list[Record], kind: str, through: int) -> int:
-        landed = target.landed_through(self._journal.journal_id)
-        rows = [
-            orjson.loads(r.payload) | {"journal_id": self._journal.journal_id, "sequence": r.sequence}
-            for r in records
-            if r.kind == kind and r.sequence > landed
-        ]
-        if rows:
-            target.append(_arrow(rows, table), self._journal.journal_id, after=landed, through=through)
-            LANDED.labels(kind).inc(len(rows))
-            log.info("landed", kind=kind, rows=len(rows), through=through)
-        return len(rows)
+    def _land(self, feed: Feed) -> Landed:
+        """Land a feed's oldest records. That the events are in says that the refusals are: they go first."""
+        name = feed.journal_id
+        if name not in self._through:
+            # Of what landed before a crash the journal may still hold records.
+            self._through[name] = self._events.landed_through(name)
+            if self._through[name]:
+                feed.forget(self._through[name])
+        records = feed.read(self._through[name], self._settings.max_bytes)
+        if not records:
+            return Landed()
+        started = time.monotonic()
+        through = records[-1].sequence
+        refusals, _ = self._append(self._refusals, tables.QUARANTINE_EVENTS, name, records)
+        events, repeats = self._append(self._events, tables.BRONZE_EVENTS, name, records)
+        feed.forget(through)
+        self._through[name] = through
+        ROUND_SECONDS.observe(time.monotonic() - started)
+        log.info("landed", journal=feed.name, events=events, refusals=refusals, repeats=repeats, through=through)
+        return Landed(events, refusals, repeats)
 
+    def _append(self, target: LandedTable, table: Table, journal_id: str, records: Sequence[Record]) -> tuple[int, int]:
+        """Append what a table does not have yet; return how many rows, and how many were there already."""
+        landed = target.landed_through(journal_id)
+        rows = rows_of(table, journal_id, [record for record in records if record.sequence > landed])
+        if rows is None:
+            return 0, 0
+        appended = target.append(rows, journal_id, after=landed, through=records[-1].sequence)
+        LANDED.labels(table.name).inc(appended)
+        REPEATS.inc(len(rows) - appended)
+        return appended, len(rows) - appended
 
-def _arrow(rows: list[dict[str, Any]], table: Table) -> pa.Table:
-    columns = [
-        pa.array([_typed(row.get(column.name), column.type) for row in rows], type=column.type)
-        for column in table.columns
-    ]
-    return pa.Table.from_arrays(columns, schema=table.schema)
-
-
-def _typed(value: Any, kind: pa.DataType) -> Any:
-    """Journal JSON holds microseconds for timestamps, which Arrow takes as they are, and ISO text for dates."""
-    return date.fromisoformat(value) if kind == DATE and value is not None else value
+    def _tell(self, name: str, error: MangroveError) -> None:
+        if time.monotonic() - self._told.get(name, -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
+            self._told[name] = time.monotonic()
+            log.error("journal_not_landed", journal=name, reason=error.reason, sentence=error.sentence)

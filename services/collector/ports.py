@@ -112,6 +112,11 @@ class Feed(Protocol):
     """The lander's end of one journal: its records in order."""
 
     @property
+    def name(self) -> str:
+        """What operators call the journal."""
+        ...
+
+    @property
     def journal_id(self) -> str:
         """A name that no other journal has, also not one that is made after this one is lost."""
         ...
@@ -130,6 +135,10 @@ class Feed(Protocol):
 
     def waiting(self) -> tuple[int, float]:
         """Return how many events and refusals wait, and the age of the oldest in seconds; (0, 0.0) if none."""
+        ...
+
+    def size(self) -> int:
+        """Return how many bytes the journal takes on disk, 0 if it lies elsewhere."""
         ...
 
 
@@ -152,10 +161,10 @@ class LandedTable(Protocol):
         """Return the sequence up to which a journal's records are in the table, 0 if none."""
         ...
 
-    def append(self, rows: pa.Table, journal_id: str, *, after: int, through: int) -> None:
+    def append(self, rows: pa.Table, journal_id: str, *, after: int, through: int) -> int:
         """Append rows and, in the same commit, that the journal is in the table through a sequence.
 
-        No rows are a commit of their own too, if they have to be remembered as landed.
+        Rows of events that the table holds already are left out. Returns how many rows were appended.
 
         Raises:
             LandedElsewhere: if the journal's records are not in the table exactly through `after` any more, or

@@ -7,56 +7,69 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
+from services.collector.landed import LandedKeys
 from services.collector.ports import LandedElsewhere
 from spark_jobs.lake.schemas import Table
 
 _VACUUM_AFTER_H = 168
+_LANDERS = "mangrove-landers"
 
 
 class DeltaLandedTable:
-    """One Delta table that a journal's records are appended to exactly once.
+    """One Delta table that journals' records are appended to exactly once.
 
-    Every append carries a Delta transaction (app id = journal, version = sequence), so what the table's own log
-    says is the only truth about what has landed.
+    Every append carries two Delta transactions: one says through which sequence the journal has landed, so that
+    the table's own log is the only truth about that. The other is the same for all landers: of two that append
+    at once one fails and looks again, so that a row which came through two journals is seen by the second.
 
     Args:
         table: The table's declaration.
         root: The lake's root.
+        keys: What the table is known to hold, to leave out rows that it has; None to append all.
     """
 
-    def __init__(self, table: Table, root: str) -> None:
+    def __init__(self, table: Table, root: str, keys: LandedKeys | None = None) -> None:
         self._table = table
         self._uri = f"{root}/{table.path}"
+        self._keys = keys
+        self._opened: DeltaTable | None = None
 
     def landed_through(self, journal_id: str) -> int:
         """Return the sequence up to which a journal's records are in the table."""
-        try:
-            return DeltaTable(self._uri).transaction_version(journal_id) or 0
-        except TableNotFoundError:
-            return 0
+        delta = self._newest()
+        return (delta.transaction_version(journal_id) or 0) if delta is not None else 0
 
-    def append(self, rows: pa.Table, journal_id: str, *, after: int, through: int) -> None:
-        """Append rows and the journal's new sequence in one commit, unless another lander was quicker."""
-        delta = DeltaTable.create(
-            self._uri,
-            schema=self._table.schema,
-            mode="ignore",
-            partition_by=list(self._table.partition_by),
-            configuration=self._table.properties,
-        )
+    def append(self, rows: pa.Table, journal_id: str, *, after: int, through: int) -> int:
+        """Append the rows that are not there and the journal's new sequence in one commit; see the port."""
+        delta = self._newest() or self._made()
         if (delta.transaction_version(journal_id) or 0) != after:
             raise LandedElsewhere
-        landed = CommitProperties(app_transactions=[Transaction(journal_id, through)])
+        keys = None
+        if self._keys is not None:
+            self._keys.catch_up(delta)
+            rows, keys = self._keys.without_known(rows)
+        if not len(rows):
+            return 0
+        landed = [Transaction(journal_id, through), Transaction(_LANDERS, delta.version() + 1)]
         try:
-            write_deltalake(delta, rows, mode="append", commit_properties=landed)
+            # A lake that an older version made gets the columns that came since.
+            write_deltalake(
+                delta,
+                rows,
+                mode="append",
+                schema_mode="merge",
+                commit_properties=CommitProperties(app_transactions=landed),
+            )
         except CommitFailedError:
             raise LandedElsewhere from None
+        if self._keys is not None and keys is not None:
+            self._keys.appended(keys, delta)
+        return len(rows)
 
     def expire(self, column: str, before: date) -> None:
         """Set a column to null in the rows received before a day; nothing to do makes no commit."""
-        try:
-            delta = DeltaTable(self._uri)
-        except TableNotFoundError:
+        delta = self._newest()
+        if delta is None:
             return
         old = f"{column} IS NOT NULL AND received_date < '{before.isoformat()}'"
         if delta.to_pyarrow_dataset().count_rows(
@@ -66,9 +79,28 @@ class DeltaLandedTable:
 
     def compact(self) -> None:
         """Join small files and drop files that no reader of the last week can need."""
-        try:
-            delta = DeltaTable(self._uri)
-        except TableNotFoundError:
+        delta = self._newest()
+        if delta is None:
             return
         delta.optimize.compact()
         delta.vacuum(retention_hours=_VACUUM_AFTER_H, dry_run=False)
+
+    def _newest(self) -> DeltaTable | None:
+        if self._opened is None:
+            try:
+                self._opened = DeltaTable(self._uri)
+            except TableNotFoundError:
+                return None
+        else:
+            self._opened.update_incremental()
+        return self._opened
+
+    def _made(self) -> DeltaTable:
+        self._opened = DeltaTable.create(
+            self._uri,
+            schema=self._table.schema,
+            mode="ignore",
+            partition_by=list(self._table.partition_by),
+            configuration=self._table.properties,
+        )
+        return self._opened

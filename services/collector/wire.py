@@ -11,7 +11,9 @@ from privacy.masking import MessagePlan, compile_plan
 from services.collector.handlers import Outcome, RawEvent, Verdict
 
 _CODES = {outcome: collector_pb2.VerdictCode.Value(f"VERDICT_CODE_{outcome.value}") for outcome in Outcome}
+_TAKEN = {o: collector_pb2.Verdict(code=_CODES[o]) for o in (Outcome.ACCEPTED, Outcome.DUPLICATE)}
 _PURPOSES = {v.number: v.name.removeprefix("PURPOSE_").lower() for v in event_pb2.Purpose.DESCRIPTOR.values}
+_CHANNELS = {v.number: v.name.removeprefix("CHANNEL_").lower() for v in event_pb2.Channel.DESCRIPTOR.values}
 
 
 class EventMalformed(MangroveError):
@@ -40,21 +42,32 @@ def event_from_json(line: str) -> RawEvent:
         raise EventMalformed from None
 
 
-def batch_from_proto(request: collector_pb2.CollectRequest) -> list[RawEvent]:
+def events_from_proto(request: collector_pb2.CollectRequest | collector_pb2.CollectStreamRequest) -> list[RawEvent]:
     """Return the raw events of a request, in its order."""
     return [_raw_event(event) for event in request.events]
 
 
 def _raw_event(event: event_pb2.Event) -> RawEvent:
     purposes = tuple([_PURPOSES.get(number, "") for number in event.consent.purposes])
-    return RawEvent(event, event.WhichOneof("body"), purposes)
+    return RawEvent(event, event.WhichOneof("body"), _CHANNELS.get(event.channel, ""), purposes)
 
 
 def response(verdicts: Sequence[Verdict]) -> collector_pb2.CollectResponse:
     """Return the answer to a batch."""
-    out = collector_pb2.CollectResponse()
-    for verdict in verdicts:
-        told = out.verdicts.add(code=_CODES[verdict.outcome])
-        for broken in verdict.violations:
-            told.violations.add(field=broken.field, reason=broken.reason, description=broken.description)
-    return out
+    return collector_pb2.CollectResponse(verdicts=_told(verdicts))
+
+
+def stream_response(offset: int, verdicts: Sequence[Verdict], window: int) -> collector_pb2.CollectStreamResponse:
+    """Return the answer to one batch of a stream."""
+    return collector_pb2.CollectStreamResponse(offset=offset, verdicts=_told(verdicts), window=window)
+
+
+def _told(verdicts: Sequence[Verdict]) -> list[collector_pb2.Verdict]:
+    return [_TAKEN.get(verdict.outcome) or _refused(verdict) for verdict in verdicts]
+
+
+def _refused(verdict: Verdict) -> collector_pb2.Verdict:
+    told = collector_pb2.Verdict(code=_CODES[verdict.outcome])
+    for broken in verdict.violations:
+        told.violations.add(field=broken.field, reason=broken.reason, description=broken.description)
+    return told

@@ -14,7 +14,7 @@ from privacy.errors import MangroveError
 from privacy.pseudonyms import Pseudonymiser
 from services.clients.collector import Tally
 from services.clients.query import QueryClient
-from services.collector.bootstrap import journal_at
+from services.collector.bootstrap import journal_states
 from services.demo.evaluate import PairwiseScores, pairwise_scores
 from services.demo.questions import ask_all
 from services.demo.report import ModelScore, PrivateAnswer, ReportSummary, write_report
@@ -109,13 +109,11 @@ def _collect_and_land(home: Home, world: World, stages: Stages) -> Tally:
 
 
 def _await_landing(home: Home) -> None:
-    journal = journal_at(home)
     deadline = time.monotonic() + _LANDING_S
-    while journal.depth():
+    while any(journal.waiting_events for journal in journal_states(home)):
         if time.monotonic() > deadline:
             raise LandingTooSlow
         time.sleep(_POLL_S)
-    journal.close()
 
 
 def _refine_and_learn(home: Home, truth_path: Path, stages: Stages) -> tuple[PairwiseScores, Training]:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from privacy.ledger.port import Ledger
 from privacy.ledger.sqlite import SqliteLedger
+from services import metrics
 from services.access import Authenticator
-from services.grpc_server import RunningServer, ServerOptions, serve_until_signal, start_server
+from services.grpc_server import RunningServer, ServerOptions, until_signal, start_server
 from services.keys import key_provider
 from services.private_query.catalogue import load_catalogue
 from services.private_query.engine import DeltaEngine
@@ -24,6 +25,7 @@ class QueryService:
     authenticator: Authenticator
     servicer: PrivateQueryServicer
     ledger: Ledger
+    metrics_port: int
 
     async def start(self) -> RunningServer:
         """Listen; the returned server knows its port."""
@@ -57,12 +59,11 @@ def build(home: Home, *, access_secret: bytes, truncation_secret: bytes, address
         tls_cert=_file(home, settings.tls_cert),
         tls_key=_file(home, settings.tls_key),
         reflection=settings.reflection,
-        metrics_port=settings.metrics_port,
         drain_s=settings.drain_s,
     )
     ledger = SqliteLedger(home.path(settings.ledger))
     ports = Ports(catalogue, DeltaEngine(home.lake_root), ledger, truncation_secret, answer_to_bytes)
-    return QueryService(options, authenticator, PrivateQueryServicer(ports), ledger)
+    return QueryService(options, authenticator, PrivateQueryServicer(ports), ledger, settings.metrics_port)
 
 
 def from_home(home: Home, address: str = "") -> QueryService:
@@ -79,9 +80,16 @@ def from_home(home: Home, address: str = "") -> QueryService:
 
 async def serve(service: QueryService) -> None:
     """Serve until SIGTERM or SIGINT, drain, and close the ledger."""
+    endpoint = None
     try:
-        await serve_until_signal(await service.start())
+        running = await service.start()
+        if service.metrics_port:
+            endpoint = metrics.serve(f"{service.options.address.rpartition(':')[0]}:{service.metrics_port}", None)
+        await until_signal()
+        await running.drain()
     finally:
+        if endpoint is not None:
+            endpoint.close()
         service.close()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 
 from mangrove.query.v1 import query_pb2, query_pb2_grpc
-from services.grpc_server import current_caller
+from services.grpc_gate import current_call
 from services.private_query import handlers, wire
 from services.private_query.ports import Ports
 
@@ -26,20 +26,20 @@ class PrivateQueryServicer(query_pb2_grpc.PrivateQueryServiceServicer):
         self, request: query_pb2.ListDatasetsRequest, context: Context
     ) -> query_pb2.ListDatasetsResponse:
         """List what the partner may ask about."""
-        return wire.list_to_proto(self._ports.catalogue.of(current_caller().name))
+        return wire.list_to_proto(self._ports.catalogue.of(current_call().caller.name))
 
     async def DescribeDataset(  # noqa: N802
         self, request: query_pb2.DescribeDatasetRequest, context: Context
     ) -> query_pb2.DescribeDatasetResponse:
         """Describe one dataset."""
-        return wire.dataset_to_proto(self._ports.catalogue.get(request.dataset, current_caller().name))
+        return wire.dataset_to_proto(self._ports.catalogue.get(request.dataset, current_call().caller.name))
 
     async def PreviewQuery(  # noqa: N802
         self, request: query_pb2.PreviewQueryRequest, context: Context
     ) -> query_pb2.PreviewQueryResponse:
         """Say what a question would cost."""
         question = wire.question_from_proto(request.question)
-        partner = current_caller().name
+        partner = current_call().caller.name
         preview = await asyncio.to_thread(handlers.preview_query, question, partner=partner, ports=self._ports)
         return wire.preview_to_proto(preview)
 
@@ -48,7 +48,7 @@ class PrivateQueryServicer(query_pb2_grpc.PrivateQueryServiceServicer):
     ) -> query_pb2.RunQueryResponse:
         """Answer a question."""
         question = wire.question_from_proto(request.question)
-        partner = current_caller().name
+        partner = current_call().caller.name
         answered = await asyncio.to_thread(handlers.run_query, question, partner=partner, ports=self._ports)
         context.set_trailing_metadata(((REUSED, str(answered.reused).lower()),))
         return wire.answer_from_bytes(answered.answer)
@@ -57,7 +57,7 @@ class PrivateQueryServicer(query_pb2_grpc.PrivateQueryServiceServicer):
         self, request: query_pb2.GetBudgetRequest, context: Context
     ) -> query_pb2.GetBudgetResponse:
         """Say what the partner has spent."""
-        partner = current_caller().name
+        partner = current_call().caller.name
         budget = await asyncio.to_thread(handlers.get_budget, request.dataset, partner=partner, ports=self._ports)
         return wire.budget_to_proto(budget)
 

@@ -7,7 +7,7 @@ _PERSON = Column("person_id", STRING, "the person, resolved across channels", ps
 BRONZE_EVENTS = Table(
     name="bronze.events",
     meaning="Masked events as the collector acknowledged them, in the order of their journals.",
-    key=("journal_id", "sequence"),
+    key=("journal_id", "sequence", "position"),
     writer="lander",
     partition_by=("received_date",),
     columns=(
@@ -25,14 +25,15 @@ BRONZE_EVENTS = Table(
         Column("body", STRING, "JSON of the masked body, fields named as in the proto"),
         Column("emotion", STRING, "JSON of emotion fields, kept apart for a short retention; null if none"),
         Column("journal_id", STRING, "the journal it came through"),
-        Column("sequence", INT, "its place in that journal, from 1"),
+        Column("sequence", INT, "the place in that journal of the batch that it came in, from 1"),
+        Column("position", INT, "its place in that batch, from 0"),
     ),
 )
 
 QUARANTINE_EVENTS = Table(
     name="quarantine.events",
-    meaning="Events that were invalid or could not be searched: field and rule, nothing of what they held.",
-    key=("journal_id", "sequence"),
+    meaning="Events that broke a rule or could not be searched: which rules, and, where it could be masked, the event.",
+    key=("journal_id", "sequence", "position"),
     writer="lander",
     columns=(
         Column("source", STRING, "the source whose API key sent it"),
@@ -40,8 +41,12 @@ QUARANTINE_EVENTS = Table(
         Column("event_type", STRING, "the name of the body, null if unset"),
         Column("received_at", TIMESTAMP, "when the collector refused it"),
         Column("violations", STRINGS, "field:RULE for each broken rule"),
+        Column("event_id", STRING, "pseudonym of the sender's event id, null if it had none", pseudonym=True),
+        Column("occurred_at", TIMESTAMP, "when it happened, by the sender's clock, null if unknown"),
+        Column("content", STRING, "JSON of the masked event as it can be replayed, null if it could not be masked"),
         Column("journal_id", STRING, "the journal it came through"),
-        Column("sequence", INT, "its place in that journal, from 1"),
+        Column("sequence", INT, "the place in that journal of the batch that it came in, from 1"),
+        Column("position", INT, "its place in that batch, from 0"),
     ),
 )
 

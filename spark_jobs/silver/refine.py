@@ -43,7 +43,7 @@ def build_events(bronze: DataFrame) -> DataFrame:
 
 
 def _first_of_repeats(bronze: DataFrame) -> DataFrame:
-    order = Window.partitionBy("event_id").orderBy("received_at", "journal_id", "sequence")
+    order = Window.partitionBy("event_id").orderBy("received_at", "journal_id", "sequence", "position")
     return bronze.withColumn("place", F.row_number().over(order)).where("place = 1").drop("place")
 
 

@@ -1,8 +1,11 @@
-"""Acknowledged events a second of the collector, as JSON lines.
+"""Acknowledged events a second of the collector, its times and its memory, as JSON lines.
 
-The collector runs as its own process, with real masking, pseudonyms and an fsync before each acknowledgement;
-clients run on the same machine. Its peer in the same run is the same work without the collector's promises:
-a bare grpc.aio server that parses the batch and answers.
+The collector runs as its own processes, with real masking, pseudonyms and an fsync before each acknowledgement, and
+the lander beside it; clients run on the same machine. The peer in the same run is the same wire without the
+collector's promises: as many bare grpc.aio servers, on one port too, that parse the batch and answer.
+
+Every batch has fresh event ids and fresh numbers in its texts; one event of five has a text, two of five texts
+personal data.
 
 Example: python tests/benchmarks/bench_collector.py --seconds 5 --rounds 3
 """
@@ -18,81 +21,144 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
+from deltalake import DeltaTable
 
-from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
+from mangrove.collector.v1 import collector_pb2
 from mangrove.event.v1 import event_pb2
 from mangrove.privacy.v1 import options_pb2
+from services.collector.bootstrap import journal_states
 from services.demo.servers import free_port
 from services.installation import api_key_of, install
+from services.settings import Home
 
 TEXTS = (
-    "你好，我的订单{words}还没有到，请帮我看一下物流",
+    "你好，我的订单{n}还没有到，请帮我看一下物流",
     "我的电话是139{n}，请尽快联系我",
-    "I would like to return the {words} shoes I bought last week",
-    "请问{words}号商品可以开发票吗",
+    "I would like to return the shoes of order {n} that I bought last week",
+    "请问{n}号商品可以开发票吗",
     "my email is someone{n}@example.com, thanks",
 )
+METHOD = "/mangrove.collector.v1.CollectorService/Collect"
+LANDS_S = 5.0
 
 
-def batch(size: int) -> collector_pb2.CollectRequest:
-    """Return a batch of fresh events, one of five with a text."""
-    request = collector_pb2.CollectRequest()
-    for index in range(size):
-        event = request.events.add(
-            event_id=uuid.uuid4().hex,
-            channel=event_pb2.CHANNEL_WEB,
-            occurred_at_unix_nano=time.time_ns(),
-            consent=event_pb2.Consent(purposes=[event_pb2.PURPOSE_ANALYTICS]),
-        )
-        event.identifiers.add(type=options_pb2.IDENTIFIER_TYPE_COOKIE, value=f"cookie-{index % 1000}-{os.getpid()}")
-        if index % 5 == 0:
-            event.channel = event_pb2.CHANNEL_CHAT
-            event.conversation_id = f"conversation-{index % 50}"
-            event.message_sent.party = event_pb2.PARTY_CUSTOMER
-            number = random.randrange(10**8)
-            event.message_sent.text = TEXTS[index // 5 % len(TEXTS)].format(n=f"{number:08}", words=number % 9973)
-        else:
-            event.page_viewed.url = f"https://shop.example.com/products/{index % 500}?utm_source=mail"
-            event.page_viewed.title = "Running shoes"
-    return request
+class Batches:
+    """Makes serialised batches quickly: one is built, and its ids and numbers are overwritten for each next one."""
+
+    def __init__(self, size: int) -> None:
+        request = collector_pb2.CollectRequest()
+        self._ids: list[int] = []
+        self._numbers: list[int] = []
+        for index in range(size):
+            _fill(request.events.add(), index)
+        raw = request.SerializeToString()
+        for index in range(size):
+            self._ids.append(raw.index(b"%032d" % index))
+            if index % 5 == 0:
+                self._numbers.append(raw.index(b"%08d" % (90000000 + index)))
+        self._raw = bytearray(raw)
+
+    def fresh(self) -> bytes:
+        """Return a batch that was never sent."""
+        some = os.urandom(16 * len(self._ids)).hex().encode()
+        for place, at in enumerate(self._ids):
+            self._raw[at : at + 32] = some[place * 32 : place * 32 + 32]
+        for at in self._numbers:
+            self._raw[at : at + 8] = b"%08d" % random.randrange(10**8)
+        return bytes(self._raw)
 
 
-async def load(address: str, api_key: str, seconds: float, size: int, clients: int) -> tuple[float, list[float]]:
-    """Send batches for a while; return acknowledged events a second and the times to acknowledge, in ms."""
-    waits: list[float] = []
-    acknowledged = 0
-    metadata = (("authorization", f"Bearer {api_key}"),)
+def _fill(event: event_pb2.Event, index: int) -> None:
+    event.event_id = f"{index:032}"
+    event.channel = event_pb2.CHANNEL_WEB
+    event.occurred_at_unix_nano = time.time_ns()
+    event.consent.purposes.append(event_pb2.PURPOSE_ANALYTICS)
+    event.identifiers.add(type=options_pb2.IDENTIFIER_TYPE_COOKIE, value=f"cookie-{index % 1000}-{os.getpid()}")
+    if index % 5 == 0:
+        event.channel = event_pb2.CHANNEL_CHAT
+        event.conversation_id = f"conversation-{index % 50}"
+        event.message_sent.party = event_pb2.PARTY_CUSTOMER
+        event.message_sent.text = TEXTS[index // 5 % len(TEXTS)].format(n=f"{90000000 + index:08}")
+    else:
+        event.page_viewed.url = f"https://shop.example.com/products/{index % 500}?utm_source=mail"
+        event.page_viewed.title = "Running shoes"
 
-    async def client(stub: collector_pb2_grpc.CollectorServiceStub, deadline: float) -> None:
-        nonlocal acknowledged
-        while time.perf_counter() < deadline:
-            request = batch(size)
-            started = time.perf_counter()
-            response = await stub.Collect(request, metadata=metadata)
-            waits.append((time.perf_counter() - started) * 1000)
-            acknowledged += sum(v.code == collector_pb2.VERDICT_CODE_ACCEPTED for v in response.verdicts)
 
-    async with grpc.aio.insecure_channel(address) as channel:
-        stub = collector_pb2_grpc.CollectorServiceStub(channel)
+class Load:
+    """Sends batches over several connections and keeps the time of each acknowledgement.
+
+    Args:
+        address: host:port.
+        api_key: The source's key.
+        batch: Events a batch.
+        connections: How many connections, each with `calls` calls at once.
+        calls: How many calls at once on each.
+    """
+
+    def __init__(self, address: str, api_key: str, *, batch: int, connections: int, calls: int) -> None:
+        self._address = address
+        self._metadata = (("authorization", f"Bearer {api_key}"),)
+        self._batches = Batches(batch)
+        self._connections = connections
+        self._calls = calls
+        self.waits_ms: list[float] = []
+        self.acknowledged = 0
+
+    async def run(self, seconds: float, events_per_s: float | None = None) -> float:
+        """Send for a while, as fast as answers come or at a steady rate; return acknowledged events a second."""
+        self.waits_ms, self.acknowledged = [], 0
         started = time.perf_counter()
-        await asyncio.gather(*(client(stub, started + seconds) for _ in range(clients)))
-        return acknowledged / (time.perf_counter() - started), waits
+        async with AsyncChannels(self._address, self._connections) as calls:
+            send = self._steady if events_per_s else self._closed
+            await send(calls, time.perf_counter() + seconds, events_per_s or 0.0)
+        return self.acknowledged / (time.perf_counter() - started)
+
+    async def _closed(self, calls: list[Callable], until: float, _rate: float) -> None:
+        async def sender(call: Callable) -> None:
+            while time.perf_counter() < until:
+                await self._send(call, time.perf_counter())
+
+        await asyncio.gather(*(sender(call) for call in calls for _ in range(self._calls)))
+
+    async def _steady(self, calls: list[Callable], until: float, rate: float) -> None:
+        """Send on time, whether or not answers came; a time to acknowledge counts from when it was to be sent."""
+        sent: set[asyncio.Task[None]] = set()
+        every, due, turn = len(self._batches._ids) / rate, time.perf_counter(), 0
+        while due < until:
+            await asyncio.sleep(max(due - time.perf_counter(), 0))
+            task = asyncio.create_task(self._send(calls[turn % len(calls)], due))
+            sent.add(task)
+            task.add_done_callback(sent.discard)
+            due, turn = due + every, turn + 1
+        await asyncio.gather(*sent)
+
+    async def _send(self, call: Callable, since: float) -> None:
+        response = await call(self._batches.fresh(), metadata=self._metadata)
+        self.waits_ms.append((time.perf_counter() - since) * 1000)
+        self.acknowledged += sum(v.code == collector_pb2.VERDICT_CODE_ACCEPTED for v in response.verdicts)
 
 
-def rss_mb(pid: int) -> float:
-    """Return the resident memory of a process in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) / 1024
+class AsyncChannels:
+    """Several connections of their own."""
 
+    def __init__(self, address: str, count: int) -> None:
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        self._channels = [grpc.aio.insecure_channel(address, own) for _ in range(count)]
 
-async def answering(address: str) -> None:
-    """Wait until a server takes connections."""
-    async with grpc.aio.insecure_channel(address) as channel:
-        await asyncio.wait_for(channel.channel_ready(), 60)
+    async def __aenter__(self) -> list[Callable]:
+        for channel in self._channels:
+            await asyncio.wait_for(channel.channel_ready(), 60)
+        parse = collector_pb2.CollectResponse.FromString
+        return [c.unary_unary(METHOD, request_serializer=None, response_deserializer=parse) for c in self._channels]
+
+    async def __aexit__(self, *_: object) -> None:
+        for channel in self._channels:
+            await channel.close()
 
 
 BARE = """
@@ -102,60 +168,136 @@ class Bare(rpc.CollectorServiceServicer):
     async def Collect(self, request, context):
         return pb.CollectResponse(verdicts=[pb.Verdict(code=1) for _ in request.events])
 async def main():
-    server = grpc.aio.server(); rpc.add_CollectorServiceServicer_to_server(Bare(), server)
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 1)])
+    rpc.add_CollectorServiceServicer_to_server(Bare(), server)
     server.add_insecure_port(sys.argv[1]); await server.start(); await server.wait_for_termination()
 asyncio.run(main())
 """
 
 
+@contextmanager
+def processes(home: Home, workers: int, bare_address: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run collector, lander and bare servers; give the collector's supervisor."""
+    mangrove = [sys.executable, "-m", "services.cli"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    where = ["--home", str(home.folder)]
+    collector = subprocess.Popen([*mangrove, "collector", "serve", *where, "--workers", str(workers)], **quiet)
+    lander = subprocess.Popen([*mangrove, "lander", "run", *where], **quiet)
+    bare = [subprocess.Popen([sys.executable, "-c", BARE, bare_address], **quiet) for _ in range(workers)]
+    try:
+        yield collector
+    finally:
+        for process in (collector, lander, *bare):
+            process.send_signal(signal.SIGTERM)
+        for process in (collector, lander, *bare):
+            process.wait(60)
+
+
+def rss_mb(supervisor: int) -> float:
+    """Return the resident memory of a supervisor's workers together, in MiB; what they share counts for each."""
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    total = 0
+    for pid in children:
+        status = Path(f"/proc/{pid}/status").read_text()
+        total += int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+    return total / 1024
+
+
+class Lag:
+    """Looks every half second at how old the oldest event is that has not landed."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self.seconds: list[float] = []
+
+    async def watch(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(0.5)
+            states = await asyncio.to_thread(journal_states, self._home)
+            self.seconds.append(max((state.oldest_age_s for state in states), default=0.0))
+
+
+def percentiles(waits_ms: list[float]) -> dict[str, float]:
+    """Return the median and the 99th of times."""
+    cuts = statistics.quantiles(waits_ms, n=100)
+    return {"ack_ms_p50": round(cuts[49], 1), "ack_ms_p99": round(cuts[98], 1)}
+
+
+async def measured(home: Home, bare_address: str, supervisor: int, args: argparse.Namespace) -> None:
+    """Run all parts and print a line for each."""
+    address, key = home.settings.collector.address, api_key_of(home, "bench")
+    shape = {"batch": args.batch, "connections": args.connections, "calls": args.calls}
+    load, bare = Load(address, key, **shape), Load(bare_address, key, **shape)
+    await load.run(2.0)
+    await bare.run(1.0)
+    lag = Lag(home)
+    watching = asyncio.create_task(lag.watch())
+    rates, bare_rates, waits, memory, started = [], [], [], [rss_mb(supervisor)], time.monotonic()
+    while len(rates) < args.rounds or sum(rates) * args.seconds < args.events:
+        rates.append(await load.run(args.seconds))
+        waits += load.waits_ms
+        bare_rates.append(await bare.run(args.seconds / 2))
+        memory.append(rss_mb(supervisor))
+    rate, bare_rate = statistics.median(rates), statistics.median(bare_rates)
+    told(
+        "collector",
+        acknowledged_events_per_s=round(rate),
+        best_round=round(max(rates)),
+        bare_server_events_per_s=round(bare_rate),
+        ratio_to_bare_server=round(rate / bare_rate, 3),
+        **percentiles(waits),
+        rss_mb=[round(m) for m in memory],
+        sent_events=round(sum(rates) * args.seconds),
+        lander_lag_s_max=round(max(lag.seconds, default=0.0), 1),
+        workers=args.workers,
+        minutes=round((time.monotonic() - started) / 60, 1),
+        **shape,
+    )
+    lag.seconds.clear()
+    half = [await load.run(args.seconds, args.rate / 2) for _ in range(args.rounds)]
+    lag_s = round(max(lag.seconds, default=0.0), 1)
+    told(
+        "collector at half the goal",
+        events_per_s=round(statistics.median(half)),
+        **percentiles(load.waits_ms),
+        lag_s=lag_s,
+    )
+    singles, bare_singles = (
+        Load(a, key, batch=1, connections=args.connections, calls=8) for a in (address, bare_address)
+    )
+    one, bare_one = await singles.run(args.seconds), await bare_singles.run(args.seconds / 2)
+    told(
+        "single-event calls", calls_per_s=round(one), bare_calls_per_s=round(bare_one), **percentiles(singles.waits_ms)
+    )
+    watching.cancel()
+
+
+def told(bench: str, **figures: object) -> None:
+    """Print a line."""
+    print(json.dumps({"bench": bench, **figures}), flush=True)
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of a round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--events", type=int, default=0, help="go on with rounds until so many were acknowledged")
+    parser.add_argument("--rate", type=float, default=40_000, help="the goal, events a second")
     parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--calls", type=int, default=1)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = install(Path(folder), source="bench", partner="analytics", collector_port=free_port()).home
-        address, bare_address = home.settings.collector.address, f"127.0.0.1:{free_port()}"
-        key = api_key_of(home, "bench")
-        command = [sys.executable, "-m", "services.cli", "collector", "serve", "--home", folder]
-        collector = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        bare = subprocess.Popen([sys.executable, "-c", BARE, bare_address])
-        try:
-            for target in (address, bare_address):
-                asyncio.run(answering(target))
-            asyncio.run(load(address, key, 1.0, args.batch, args.clients))
-            memory = [rss_mb(collector.pid)]
-            rates, bare_rates, waits = [], [], []
-            for _ in range(args.rounds):
-                rate, some = asyncio.run(load(address, key, args.seconds, args.batch, args.clients))
-                rates.append(rate)
-                waits += some
-                bare_rates.append(asyncio.run(load(bare_address, key, args.seconds / 2, args.batch, args.clients))[0])
-                memory.append(rss_mb(collector.pid))
-        finally:
-            for process in (collector, bare):
-                process.send_signal(signal.SIGTERM)
-                process.wait(30)
-    cuts = statistics.quantiles(waits, n=100)
-    print(
-        json.dumps(
-            {
-                "bench": "collector",
-                "batch": args.batch,
-                "clients": args.clients,
-                "acknowledged_events_per_s": round(statistics.median(rates)),
-                "bare_server_events_per_s": round(statistics.median(bare_rates)),
-                "ratio_to_bare_server": round(statistics.median(rates) / statistics.median(bare_rates), 3),
-                "ack_ms_p50": round(cuts[49], 1),
-                "ack_ms_p99": round(cuts[98], 1),
-                "rss_mb": [round(m) for m in memory],
-                "rounds": args.rounds,
-            }
-        )
-    )
+        bare_address = f"127.0.0.1:{free_port()}"
+        with processes(home, args.workers, bare_address) as collector:
+            asyncio.run(measured(home, bare_address, collector.pid, args))
+            time.sleep(LANDS_S)
+        rows = DeltaTable(f"{home.lake_root}/bronze/events").to_pyarrow_dataset().count_rows()
+        told("landed", rows=rows, waiting=sum(state.waiting_events for state in journal_states(home)))
 
 
 if __name__ == "__main__":

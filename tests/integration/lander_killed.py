@@ -9,13 +9,14 @@ from typing import NoReturn
 
 import pyarrow as pa
 
-from services.collector.bootstrap import journal_at
-from services.collector.journal import SqliteJournal
+from services.collector.bootstrap import feeds_at
+from services.collector.landed import LandedKeys
 from services.collector.lander import Lander
-from services.collector.ports import Journal, LandedTable, Record
+from services.collector.ports import Feed, LandedTable, Record
 from services.collector.tables import DeltaLandedTable
 from services.settings import Home
 from spark_jobs.lake import tables
+from tests.fakes.journal import InMemoryFeeds
 
 STEP = sys.argv[2]
 
@@ -34,12 +35,13 @@ class KilledTable(LandedTable):
     def landed_through(self, journal_id: str) -> int:
         return self._table.landed_through(journal_id)
 
-    def append(self, rows: pa.Table, journal_id: str, *, after: int, through: int) -> None:
+    def append(self, rows: pa.Table, journal_id: str, *, after: int, through: int) -> int:
         if f"before_{self._name}" == STEP:
             die()
-        self._table.append(rows, journal_id, after=after, through=through)
+        appended = self._table.append(rows, journal_id, after=after, through=through)
         if f"after_{self._name}" == STEP:
             die()
+        return appended
 
     def compact(self) -> None:
         self._table.compact()
@@ -48,33 +50,43 @@ class KilledTable(LandedTable):
         self._table.expire(column, before)
 
 
-class KilledJournal(Journal):
+class KilledFeed(Feed):
     """A journal whose lander dies before, amid or after forgetting."""
 
-    def __init__(self, journal: SqliteJournal) -> None:
-        self._journal = journal
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    @property
+    def name(self) -> str:
+        return self._feed.name
 
     @property
     def journal_id(self) -> str:
-        return self._journal.journal_id
+        return self._feed.journal_id
 
-    def read(self, limit: int) -> list[Record]:
-        return self._journal.read(limit)
+    def read(self, after: int, max_bytes: int) -> list[Record]:
+        return self._feed.read(after, max_bytes)
+
+    def waiting(self) -> tuple[int, float]:
+        return self._feed.waiting()
+
+    def size(self) -> int:
+        return self._feed.size()
 
     def forget(self, through: int) -> None:
         if STEP == "before_forget":
             die()
         if STEP == "mid_forget":
-            self._journal.forget(through // 2)
+            self._feed.forget(through // 2)
             die()
-        self._journal.forget(through)
+        self._feed.forget(through)
         die()
 
 
 home = Home(Path(sys.argv[1]))
 Lander(
-    journal=KilledJournal(journal_at(home)),
-    events=KilledTable(DeltaLandedTable(tables.BRONZE_EVENTS, home.lake_root), "events"),
+    feeds=InMemoryFeeds(*[KilledFeed(feed) for feed in feeds_at(home).assigned()]),
+    events=KilledTable(DeltaLandedTable(tables.BRONZE_EVENTS, home.lake_root, LandedKeys(1000)), "events"),
     refusals=KilledTable(DeltaLandedTable(tables.QUARANTINE_EVENTS, home.lake_root), "refusals"),
     settings=home.settings.lander,
 ).drain()

@@ -12,17 +12,16 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
 from mangrove.event.v1 import event_pb2
-from services.access import Authenticator
 from services.clients.collector import CollectorClient, CollectorRefused
 from services.clients.refusals import Refusal, refusal_of
 from services.collector.bootstrap import event_masker, lander_at
-from services.collector.journal import SqliteJournal
-from services.collector.servicer import SERVICE, CollectorServicer
+from services.collector.servicer import SERVICE
 from services.demo.servers import free_port
-from services.grpc_server import ServerOptions, start_server
 from services.installation import api_key_of
 from services.keys import key_provider
 from services.settings import Home
+from tests.batches import collecting_with, serving
+from tests.fakes.journal import InMemoryJournal
 from tests.generated import ALLOWED, an_event, identifier
 from tests.servers import collecting, new_home, stop
 
@@ -223,7 +222,7 @@ def test_metrics_count_verdicts_by_source_and_reason(tmp_path: Path) -> None:
         text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
     assert 'mangrove_collector_verdicts_total{source="web",verdict="ACCEPTED"} 1.0' in text
     assert 'mangrove_grpc_calls_total{method="Collect",reason="OK"} 1.0' in text
-    assert "mangrove_journal_depth 2.0" in text
+    assert 'mangrove_journal_depth{journal="collector-0"} 2.0' in text
 
 
 async def test_a_treatment_that_the_collector_does_not_know_refuses_the_event(tmp_path: Path) -> None:
@@ -234,16 +233,12 @@ async def test_a_treatment_that_the_collector_does_not_know_refuses_the_event(tm
     home = new_home(tmp_path)
     keys = key_provider(home)
     masker = EventMasker(schema_with("MessageSent", "text", 99), Pseudonymiser(keys), Masker.default())
-    journal = SqliteJournal(tmp_path / "j.sqlite")
-    servicer = CollectorServicer(masker, journal, 1000)
-    authenticator = Authenticator(home.path("access.toml"), keys.secret("access"), "source")
-    running = await start_server(ServerOptions("127.0.0.1:0"), authenticator, servicer.add_to, [SERVICE])
+    running = await serving(home, collecting_with(masker, InMemoryJournal()))
     event = an_event(message_sent=event_pb2.MessageSent(party=1, text="13800138000"))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
         stub = collector_pb2_grpc.CollectorServiceStub(channel)
         response = await stub.Collect(collector_pb2.CollectRequest(events=[event]), metadata=bearer(home))
     await running.drain()
-    journal.close()
     [verdict] = response.verdicts
     assert verdict.code == collector_pb2.VERDICT_CODE_REFUSED_INVALID
     assert [v.reason for v in verdict.violations] == ["TREATMENT_UNKNOWN"]
@@ -260,11 +255,8 @@ async def test_a_detector_that_fails_takes_nothing_of_its_event(tmp_path: Path) 
     keys = key_provider(home)
     broken = Masker(Detector(others=[Failing("shop")]))
     masker = EventMasker(wire.event_plan(), Pseudonymiser(keys), broken)
-    journal = SqliteJournal(tmp_path / "j.sqlite")
-    authenticator = Authenticator(home.path("access.toml"), keys.secret("access"), "source")
-    running = await start_server(
-        ServerOptions("127.0.0.1:0"), authenticator, CollectorServicer(masker, journal, 1000).add_to, [SERVICE]
-    )
+    journal = InMemoryJournal()
+    running = await serving(home, collecting_with(masker, journal))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
         stub = collector_pb2_grpc.CollectorServiceStub(channel)
         response = await stub.Collect(collector_pb2.CollectRequest(events=[an_event()]), metadata=bearer(home))
@@ -272,8 +264,8 @@ async def test_a_detector_that_fails_takes_nothing_of_its_event(tmp_path: Path) 
     [verdict] = response.verdicts
     assert verdict.code == collector_pb2.VERDICT_CODE_REFUSED_UNMASKABLE
     assert [(v.field, v.reason) for v in verdict.violations] == [("page_viewed.url", "MASKING_FAILED")]
-    assert [record.kind for record in journal.read(10)] == ["refusal"]
-    journal.close()
+    [record] = journal.read(0, 1)
+    assert (record.count, record.events) == (1, b"")
 
 
 def test_the_masker_of_an_installation_needs_its_keys(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tests.generated import an_event
 from tests.servers import new_home, start, stop, wait_ready
 
 KILLS = 20
-LANDER_KILLED = Path(__file__).with_name("lander_killed.py")
+LANDER_KILLED = "tests.integration.lander_killed"
 
 
 class Sender(threading.Thread):
@@ -117,7 +117,7 @@ def test_a_lander_killed_between_any_two_steps_neither_loses_nor_doubles(step: s
     home = new_home(tmp_path)
     ids = fill_journal(home, events=120, refusals=5)
     killed = subprocess.run(
-        [sys.executable, LANDER_KILLED, home.folder, step], check=False, capture_output=True, env=os.environ
+        [sys.executable, "-m", LANDER_KILLED, str(home.folder), step], check=False, capture_output=True, env=os.environ
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     lander_at(home).drain()
@@ -127,7 +127,7 @@ def test_a_lander_killed_between_any_two_steps_neither_loses_nor_doubles(step: s
 
 
 def test_two_landers_at_once_neither_lose_nor_double(tmp_path: Path) -> None:
-    home = new_home(tmp_path, "\n[lander]\nmax_events = 10\npoll_s = 0.01\n")
+    home = new_home(tmp_path, "\n[lander]\nmax_bytes = 1024\npoll_s = 0.01\n")
     ids = fill_journal(home, events=400, refusals=0)
     landers = [start(home, "lander", "run", "--once") for _ in range(2)]
     for lander in landers:
@@ -137,7 +137,7 @@ def test_two_landers_at_once_neither_lose_nor_double(tmp_path: Path) -> None:
 
 
 def test_small_files_are_joined(tmp_path: Path) -> None:
-    home = new_home(tmp_path, "\n[lander]\nmax_events = 10\ncompact_every = 20\n")
+    home = new_home(tmp_path, "\n[lander]\nmax_bytes = 1024\ncompact_every = 20\n")
     ids = fill_journal(home, events=400, refusals=0)
     lander_at(home).drain()
     table = DeltaTable(f"{home.lake_root}/bronze/events")
@@ -175,6 +175,12 @@ def fill_journal(home: Home, *, events: int, refusals: int, **fields: object) ->
     masked = masker.mask_batch([an_event(**fields) for _ in range(events)], "web", datetime.now(UTC))
     bad = an_event(channel=0)
     refused = [masker.refusal(bad, "web", datetime.now(UTC), masker.violations(bad)) for _ in range(refusals)]
-    asyncio.run(journal.append("web", masked, refused))
+
+    async def append() -> None:
+        # One record for ten events, so that a lander has many rounds to make.
+        for first in range(0, len(masked), 10):
+            await journal.append("web", masked[first : first + 10], refused if first == 0 else [])
+
+    asyncio.run(append())
     journal.close()
     return [e.event_id for e in masked]

@@ -7,13 +7,14 @@ import sys
 import tomllib
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToJson
 
 from mangrove.event.v1 import event_pb2
 from services.clients.collector import CollectorClient
-from services.collector.bootstrap import journal_at
+from services.collector.bootstrap import feeds_at
 from services.demo.servers import free_port
 from services.installation import api_key_of, install
 from services.settings import Home
@@ -36,12 +37,17 @@ def masking(home: Home, *arguments: str, given: str = "") -> subprocess.Complete
     return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
 
 
-def bodies(home: Home) -> list[dict[str, object]]:
-    journal = journal_at(home)
+def journalled(home: Home) -> list[dict[str, Any]]:
+    feeds = feeds_at(home)
     try:
-        return [json.loads(json.loads(r.payload)["body"]) for r in journal.read(100) if r.kind == "event"]
+        records = [record for feed in feeds.assigned() for record in feed.read(0, 1 << 30)]
+        return [json.loads(line) for record in records for line in record.events.splitlines()]
     finally:
-        journal.close()
+        feeds.close()
+
+
+def bodies(home: Home) -> list[dict[str, object]]:
+    return [json.loads(event["body"]) for event in journalled(home)]
 
 
 def test_init_writes_a_policy_and_leaves_one_that_is_there(tmp_path: Path) -> None:
@@ -57,9 +63,7 @@ def test_tokens_in_texts_join_with_identifiers_on_events(tmp_path: Path) -> None
     event = message("请打 138-0013-8000", identifiers=[identifier("phone", f"+86 {PHONE}")])
     with collecting(home), CollectorClient(home.settings.collector.address, api_key_of(home, "web")) as client:
         client.send_all([event])
-    journal = journal_at(home)
-    record = json.loads(journal.read(1)[0].payload)
-    journal.close()
+    [record] = journalled(home)
     [token] = re.findall("<PHONE_NUMBER:([^>]+)>", json.loads(record["body"])["text"])
     assert record["identifiers"] == [{"type": "phone", "token": token}]
 

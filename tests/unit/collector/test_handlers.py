@@ -11,20 +11,14 @@ from privacy.masking.detector import Detector
 from services.clients.collector import Tally
 from services.collector import wire
 from services.collector.handlers import Outcome, Verdict, collect
+from tests.batches import a_batch, collecting_with
 from tests.fakes.journal import InMemoryJournal
 from tests.generated import an_event
-from tests.unit.masking.build import NOW, Failing, event_masker, message
+from tests.unit.masking.build import Failing, event_masker, message
 
 
 async def collected(masker: EventMasker, journal: InMemoryJournal, *events: event_pb2.Event) -> list[Verdict]:
-    batch = [wire.event_from_json(wire_json(event)) for event in events]
-    return await collect(batch, source="web", received_at=NOW, masker=masker, journal=journal, max_events=1000)
-
-
-def wire_json(event: event_pb2.Event) -> str:
-    from google.protobuf.json_format import MessageToJson
-
-    return MessageToJson(event, indent=None)
+    return await collect(a_batch(*events), collecting_with(masker, journal))
 
 
 async def test_an_event_that_cannot_be_searched_is_refused_recorded_and_may_come_again() -> None:
@@ -39,10 +33,10 @@ async def test_an_event_that_cannot_be_searched_is_refused_recorded_and_may_come
         Outcome.REFUSED_INVALID,
     ]
     assert [(v.field, v.reason) for v in verdicts[1].violations] == [("message_sent.text", "MASKING_FAILED")]
-    records = journal.read(10)
-    refusals = [json.loads(r.payload)["violations"] for r in records if r.kind == "refusal"]
+    [record] = journal.read(0, 1)
+    refusals = [json.loads(line)["violations"] for line in record.refusals.splitlines()]
     assert refusals == [["message_sent.text:MASKING_FAILED"], ["channel:REQUIRED"]]
-    assert b"13800138000" not in b"".join(r.payload for r in records)
+    assert b"13800138000" not in record.events + record.refusals
     again = await collected(event_masker(), journal, *events)
     assert [v.outcome for v in again][:3] == [Outcome.DUPLICATE, Outcome.ACCEPTED, Outcome.DUPLICATE]
 
@@ -60,7 +54,7 @@ async def test_a_withheld_text_lets_the_event_in() -> None:
     journal = InMemoryJournal()
     masker = event_masker(Detector(others=[Failing("poison")]), detectors={"on_failure": "drop_field"})
     assert [v.outcome for v in await collected(masker, journal, message("poison"))] == [Outcome.ACCEPTED]
-    assert b"<WITHHELD>" in journal.read(1)[0].payload
+    assert b"<WITHHELD>" in journal.read(0, 1)[0].events
 
 
 async def test_other_calls_get_their_turn_while_a_large_batch_is_masked() -> None:

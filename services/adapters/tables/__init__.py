@@ -1,0 +1,1 @@
+"""Tables with a mapping file: rows of CSV, TSV and JSON lines come in, the events that the mapping says leave."""

@@ -1,0 +1,125 @@
+"""Takes one webhook's deliveries: checks, turns into events, hands over, and answers when all of it is done."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+
+from mangrove.collector.v1 import collector_pb2
+from mangrove.event.v1 import event_pb2
+from services.adapters.webhooks.delivery import Delivery, Verifiable, Webhook
+from services.adapters.webhooks.replay import TakenDeliveries
+from services.clients.collector_async import CollectorBusy, CollectorRefused
+from services.edge.bodies import Bodies
+from services.edge.errors import BodySlow, CollectorAway, EdgeError, EncodingUnknown, Undetected, answer
+from services.edge.ports import EventSink
+
+_ANSWERED_WITHIN_S = 4.5
+"""All three platforms give up after five seconds."""
+
+_REFUSED_RETRY_S = 60.0
+_FINAL = {
+    collector_pb2.VERDICT_CODE_ACCEPTED: "accepted",
+    collector_pb2.VERDICT_CODE_DUPLICATE: "duplicate",
+    collector_pb2.VERDICT_CODE_REFUSED_INVALID: "invalid",
+    collector_pb2.VERDICT_CODE_REFUSED_CONSENT: "without_consent",
+}
+"""The verdicts that sending an event again does not change, by their name in the log."""
+
+_log = structlog.get_logger()
+
+
+class Endpoint:
+    """One webhook behind its URL.
+
+    Args:
+        name: Its name in the configuration.
+        webhook: The platform's side of it.
+        collector: Where its events go.
+        api_key: The API key of the source that its events are taken as.
+        bodies: Reads bodies.
+    """
+
+    def __init__(self, name: str, webhook: Webhook, collector: EventSink, api_key: str, bodies: Bodies) -> None:
+        self._webhook = webhook
+        self._collector = collector
+        self._api_key = api_key
+        self._bodies = bodies
+        self._taken = TakenDeliveries()
+        self._log = _log.bind(webhook=name)
+
+    async def post(self, request: Request) -> Response:
+        """Take a delivery; 200 says that the collector dealt with every event of it, now or before."""
+        try:
+            if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+                raise EncodingUnknown  # what is signed is the body as it comes
+            async with self._bodies.read(request) as body:
+                headers = _singles((name.lower(), value) for name, value in request.headers.items())
+                await self._take(Delivery(headers, _singles(request.query_params.multi_items()), body))
+        except EdgeError as refusal:
+            return self._refused(refusal)
+        except ClientDisconnect:
+            return self._refused(BodySlow())
+        return _plain(self._webhook.answer)
+
+    async def _take(self, delivery: Delivery) -> None:
+        authentic = self._webhook.authenticate(delivery)
+        if self._taken.has(authentic):
+            self._log.info("delivery_repeated")
+            return
+        events = self._webhook.events(authentic)
+        if events:
+            await self._hand_over(events)
+        self._taken.remember(authentic)
+
+    async def _hand_over(self, events: Sequence[event_pb2.Event]) -> None:
+        """Have the collector deal with all events.
+
+        Raises:
+            CollectorAway: if it could not, or not within the time that platforms wait.
+            Undetected: if it could not look for personal data in some of them.
+        """
+        try:
+            async with asyncio.timeout(_ANSWERED_WITHIN_S):
+                verdicts = await self._collector.collect(events, api_key=self._api_key)
+        except TimeoutError:
+            raise CollectorAway from None
+        except CollectorBusy as busy:
+            raise CollectorAway(busy.retry_after_s) from None
+        except CollectorRefused as refused:
+            # Keys and limits are the operator's to mend. Until then the platform may send the delivery again.
+            self._log.error("delivery_not_accepted", reason=refused.reason)
+            raise CollectorAway(_REFUSED_RETRY_S) from None
+        if any(verdict.code not in _FINAL for verdict in verdicts):
+            raise Undetected
+        self._log.debug("delivery_taken", **Counter(_FINAL[verdict.code] for verdict in verdicts))
+
+    def _refused(self, refusal: EdgeError) -> Response:
+        self._log.info("delivery_refused", reason=refusal.reason, status=refusal.status)
+        return answer(refusal)
+
+
+def verification(webhook: Verifiable) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers a platform's question whether this is its webhook."""
+
+    async def get(request: Request) -> Response:
+        try:
+            return _plain(webhook.verify(_singles(request.query_params.multi_items())))
+        except EdgeError as refusal:
+            return answer(refusal)
+
+    return get
+
+
+def _plain(text: str) -> PlainTextResponse:
+    return PlainTextResponse(text, headers={"X-Content-Type-Options": "nosniff"})
+
+
+def _singles(items: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Leave out names that come twice: which of the two would be meant, others may see differently."""
+    pairs = list(items)
+    times = Counter(name for name, _ in pairs)
+    return {name: value for name, value in pairs if times[name] == 1}

@@ -1,0 +1,257 @@
+"""The Kafka topic that both ends of the journal share: how to reach it, what it must be like, how it is made."""
+
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs forgot to export three of them
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    TopicDescription,
+)
+
+from privacy.errors import MangroveError
+from services.collector.ports import JournalUnavailable
+from services.settings import SettingsInvalid
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+_ANSWER_S = 5.0
+_VISIBLE_S = 10.0
+_KEPT_MS = 7 * 24 * 3600 * 1000
+_FORBIDDEN = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+}
+_REFUSED = {KafkaError.TOPIC_EXCEPTION, KafkaError.POLICY_VIOLATION, KafkaError.INVALID_CONFIG}
+
+
+class KafkaTopicUnfit(MangroveError):
+    """The topic is missing, may not be used, or would lose what was acknowledged."""
+
+    reason = "KAFKA_TOPIC_UNFIT"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicIdentity:
+    """Which topic it is: one that is made anew under the same name, or in another cluster, is another."""
+
+    cluster_id: str
+    topic_id: str
+
+
+class KafkaTopic:
+    """A topic and the way to it.
+
+    Args:
+        servers: The brokers to ask first, host:port, with commas.
+        name: The topic.
+        options: More of librdkafka's settings, such as `security.protocol`; `env:NAME` is taken from the environment.
+        max_message_bytes: The largest message: a batch is one, and masked JSON is larger than what was sent.
+
+    Raises:
+        SettingsInvalid: if an option's environment variable is not set.
+    """
+
+    def __init__(
+        self,
+        servers: str,
+        name: str,
+        options: Mapping[str, str] | None = None,
+        *,
+        max_message_bytes: int = 16 * 1024 * 1024,
+    ) -> None:
+        self.name = name
+        self.max_message_bytes = max_message_bytes
+        self._servers = servers
+        self._options = {key: _resolved(key, value) for key, value in (options or {}).items()}
+
+    def config(self, kind: str, *, fixed: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings of a client: ours that are `fixed`, then the options, then our `defaults`.
+
+        Args:
+            kind: What the client is, for the log.
+            fixed: What the promises rest on.
+            defaults: What options may change.
+
+        Raises:
+            SettingsInvalid: if an option says otherwise than what is fixed.
+        """
+        fixed = {"bootstrap.servers": self._servers, **fixed}
+        clash = sorted(fixed.keys() & self._options.keys())
+        if clash:
+            raise SettingsInvalid(
+                f"journal.kafka_options may not set {', '.join(clash)}: the journal's promises rest on it. Take it out."
+            )
+        # librdkafka's own log lines name hosts and users; what went wrong is told by its code instead.
+        quiet = {"log_level": 0, "error_cb": _ErrorLog(kind)}
+        return {"client.id": "mangrove", **defaults, **self._options, **fixed, **quiet}
+
+    def client(self, make: Any, config: dict[str, Any]) -> Any:
+        """Return `make(config)`, with a clear error if librdkafka does not take an option.
+
+        Raises:
+            SettingsInvalid: if it does not.
+        """
+        try:
+            return make(config)
+        except (KafkaException, TypeError):
+            names = ", ".join(sorted(self._options)) or "none"
+            raise SettingsInvalid(
+                f"librdkafka does not take the Kafka settings. Look at journal.kafka_options (set: {names}): one is "
+                "not known, or has a value that it cannot have."
+            ) from None
+
+    def identity(self) -> TopicIdentity:
+        """Return which topic it is now.
+
+        Raises:
+            KafkaTopicUnfit: if there is none, or it may not be looked at.
+            JournalUnavailable: if the brokers do not answer.
+        """
+        topic_id = str(self._description().topic_id)
+        try:
+            return TopicIdentity(str(self._admin.cluster_id(_ANSWER_S)), topic_id)
+        except KafkaException as error:
+            raise self._error(error) from None
+
+    def partitions(self) -> int:
+        """Return how many partitions it has.
+
+        Raises:
+            KafkaTopicUnfit: if there is no such topic, or it may not be looked at.
+            JournalUnavailable: if the brokers do not answer.
+        """
+        return len(self._description().partitions)
+
+    def check(self) -> None:
+        """See that an acknowledged message cannot get lost with one broker, and that the largest one fits.
+
+        Raises:
+            KafkaTopicUnfit: if the topic is missing or not like that.
+            JournalUnavailable: if the brokers do not answer.
+        """
+        copies = min(len(partition.replicas) for partition in self._description().partitions)
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self.name)
+        found = self._answer(self._admin.describe_configs([resource], request_timeout=_ANSWER_S)[resource])
+        config = {name: entry.value for name, entry in found.items()}
+        in_sync = min(copies, int(config["min.insync.replicas"]))
+        if in_sync < 2 and int(config["flush.messages"]) != 1:
+            raise KafkaTopicUnfit(
+                f"The Kafka topic '{self.name}' may lose acknowledged events: {copies} copies, of which "
+                f"{in_sync} must be written. Have at least three copies and set min.insync.replicas=2; with a single "
+                "broker set flush.messages=1."
+            )
+        if config["cleanup.policy"] != "delete":
+            raise KafkaTopicUnfit(f"The Kafka topic '{self.name}' is compacted. Set cleanup.policy=delete.")
+        if int(config["max.message.bytes"]) < self.max_message_bytes:
+            raise KafkaTopicUnfit(
+                f"The Kafka topic '{self.name}' takes messages of {config['max.message.bytes']} bytes, and a batch may "
+                f"need more. Set max.message.bytes={self.max_message_bytes} or more."
+            )
+
+    def make(self, partitions: int, *, replicas: int, config: Mapping[str, str] | None = None) -> None:
+        """Make the topic if there is none; one that is there is left as it is.
+
+        Args:
+            partitions: How many landers can share the work at most.
+            replicas: How many brokers keep a copy. With one, each message is synced to its disk.
+            config: More of the topic's settings; events are kept seven days if it does not say otherwise.
+
+        Raises:
+            KafkaTopicUnfit: if it may not be made, or not so.
+            JournalUnavailable: if the brokers do not answer.
+        """
+        durable = {"flush.messages": "1"} if replicas == 1 else {"min.insync.replicas": "2"}
+        size = {"max.message.bytes": str(self.max_message_bytes)}
+        settings = {"cleanup.policy": "delete", "retention.ms": str(_KEPT_MS), **durable, **size, **(config or {})}
+        new = NewTopic(self.name, partitions, replicas, config=settings)
+        try:
+            self._admin.create_topics([new], request_timeout=_ANSWER_S)[self.name].result()
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code in {KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.INVALID_PARTITIONS}:
+                raise KafkaTopicUnfit(
+                    f"The Kafka topic '{self.name}' cannot have {partitions} partitions with {replicas} copies: "
+                    "there must be at least as many brokers as copies."
+                ) from None
+            if code != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise self._error(error) from None
+        self._await_visible()
+
+    def _await_visible(self) -> None:
+        until = time.monotonic() + _VISIBLE_S
+        while True:
+            try:
+                self._description()
+            except KafkaTopicUnfit:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        client: AdminClient = self.client(AdminClient, self.config("admin", fixed={}, defaults={}))
+        return client
+
+    def _description(self) -> TopicDescription:
+        found = self._admin.describe_topics(TopicCollection([self.name]), request_timeout=_ANSWER_S)
+        description: TopicDescription = self._answer(found[self.name])
+        return description
+
+    def _answer(self, future: "Future[T]") -> T:
+        try:
+            return future.result()
+        except KafkaException as error:
+            raise self._error(error) from None
+
+    def _error(self, error: KafkaException) -> MangroveError:
+        cause: KafkaError = error.args[0]
+        if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return KafkaTopicUnfit(f"There is no Kafka topic '{self.name}'. Make it as docs/collector.md says.")
+        if cause.code() in _FORBIDDEN:
+            return KafkaTopicUnfit(
+                f"The brokers do not let this installation use the Kafka topic '{self.name}'. It needs Describe, "
+                "DescribeConfigs, Write (collector) and Read (lander) on the topic, and Read on the lander's group."
+            )
+        if cause.code() in _REFUSED:
+            return KafkaTopicUnfit(
+                f"The brokers do not take the topic '{self.name}' ({cause.name()}): its name or settings break a rule "
+                "of theirs."
+            )
+        log.warning("kafka_unreachable", topic=self.name, code=cause.name())
+        return JournalUnavailable()
+
+
+class _ErrorLog:
+    """Tells a client's errors in the log by their code, each once until another one comes."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._last = ""
+
+    def __call__(self, error: KafkaError) -> None:
+        if error.name() != self._last:
+            self._last = error.name()
+            log.warning("kafka_error", client=self._kind, code=self._last)
+
+
+def _resolved(key: str, value: str) -> str:
+    if not value.startswith("env:"):
+        return value
+    name = value.removeprefix("env:")
+    if name not in os.environ:
+        raise SettingsInvalid(f"journal.kafka_options: {key} is taken from ${name}, which is not set. Set it.")
+    return os.environ[name]

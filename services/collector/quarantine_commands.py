@@ -1,0 +1,95 @@
+"""`mangrove quarantine`: events that broke a rule, and their replay."""
+
+import asyncio
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from privacy.errors import MangroveError
+from services.options import DEFAULT_HOME, HomeOption
+from services.settings import Home
+
+app = typer.Typer(no_args_is_help=True, help="Look at events that broke a rule, and replay them after a fix.")
+
+SourceOption = Annotated[str, typer.Option(help="Only events of this source.")]
+ViolationOption = Annotated[str, typer.Option(help="Only events that broke this rule, such as context.locale:PATTERN.")]
+EventIdOption = Annotated[str, typer.Option("--event-id", help="Only the event whose id has this pseudonym.")]
+
+
+class ChangeInvalid(MangroveError):
+    """A change is not written as PATH=VALUE."""
+
+    reason = "CHANGE_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("A change is written as PATH=VALUE, such as --set channel=web.")
+
+
+@app.command("list", epilog="Example: mangrove quarantine list --home .mangrove --violation channel:REQUIRED")
+def list_(
+    home: HomeOption = DEFAULT_HOME,
+    source: SourceOption = "",
+    violation: ViolationOption = "",
+    event_id: EventIdOption = "",
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many, oldest first.")] = 50,
+) -> None:
+    """List quarantined events, masked: when, from whom, which rules they broke, and whether they were taken since."""
+    from itertools import islice
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from services.collector.quarantine import Chosen, quarantined
+
+    table = Table("received", "source", "channel", "type", "broken rules", "state", "event id")
+    found = quarantined(Home(home).lake_root, Chosen(source, violation, event_id))
+    for event in islice(found, limit):
+        received = f"{event.received_at:%Y-%m-%d %H:%M:%S}"
+        rules = ", ".join(event.violations)
+        kind = (event.channel or "-", event.event_type or "-")
+        table.add_row(received, event.source, *kind, rules, event.state, event.event_id or "-")
+    Console().print(table)
+
+
+@app.command(
+    epilog="Example: mangrove quarantine replay --home .mangrove --violation channel:REQUIRED --set channel=web"
+)
+def replay(
+    home: HomeOption = DEFAULT_HOME,
+    source: SourceOption = "",
+    violation: ViolationOption = "",
+    event_id: EventIdOption = "",
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="PATH=VALUE for a field that holds no personal data; repeat it.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
+) -> None:
+    """Hand events that satisfy today's rules to the lander, each once; the others stay in quarantine."""
+    from services.audit import AuditLog
+    from services.collector.bootstrap import event_masker, policy_at, replay_journal_at
+    from services.collector.quarantine import Chosen, quarantined
+    from services.collector.quarantine import replay as run
+    from services.keys import key_provider
+
+    installation = Home(home)
+    wanted = dict(_change(change) for change in changes or [])
+    masker = event_masker(key_provider(installation), policy_at(installation))
+    waiting = quarantined(installation.lake_root, Chosen(source, violation, event_id))
+    if dry_run:
+        done = asyncio.run(run(waiting, masker, None, wanted))
+    else:
+        with closing(replay_journal_at(installation)) as journal:
+            done = asyncio.run(run(waiting, masker, journal, wanted))
+        audit = AuditLog(installation.path(installation.settings.audit))
+        audit.note("quarantine_replayed", source=source, violation=violation, events=done.replayed)
+    typer.echo(f"{done.replayed} events {'would be' if dry_run else 'were'} handed to the lander")
+    for rule, count in sorted(done.still_broken.items()):
+        typer.echo(f"{count} still break {rule}")
+
+
+def _change(change: str) -> tuple[str, str]:
+    path, equals, value = change.partition("=")
+    if not path or not equals:
+        raise ChangeInvalid
+    return path, value

@@ -1,0 +1,310 @@
+"""What stands before every guarded method: keys, limits, errors as statuses, counts. Servicers stay free of it."""
+
+import asyncio
+import contextvars
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+from google.rpc import status_pb2
+from prometheus_client import Counter, Gauge, Histogram
+
+from privacy.errors import MangroveError
+from services import tracing
+from services.access import Authenticator, Caller
+from services.audit import AuditLog
+from services.errors import retry_after_of, to_status, unexpected_status
+from services.tls import peer_names
+
+log = structlog.get_logger()
+
+CALLS = Counter("mangrove_grpc_calls", "Finished calls.", ["method", "reason"])
+SECONDS = Histogram("mangrove_grpc_call_seconds", "Time a call took, in seconds.", ["method"])
+HELD_BYTES = Gauge(
+    "mangrove_grpc_held_bytes", "Bytes of requests that are being handled.", ["method"], multiprocess_mode="livesum"
+)
+
+# What an operator wants to know later: who was turned away, not who sent a malformed batch.
+_AUDITED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "QUOTA_EXCEEDED"})
+
+_call: contextvars.ContextVar["Call"] = contextvars.ContextVar("call")
+
+
+class RequestMalformed(MangroveError):
+    """The request's bytes are no message of the method's type."""
+
+    reason = "REQUEST_MALFORMED"
+
+    def __init__(self) -> None:
+        super().__init__("The request cannot be read. Build it from the published schema.")
+
+
+class RequestTooLarge(MangroveError):
+    """The request has more bytes than this server takes."""
+
+    reason = "BATCH_TOO_LARGE"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            f"The request is larger than {max_bytes} bytes, so nothing of it was taken. Send smaller batches."
+        )
+
+
+class RequestSlow(MangroveError):
+    """The request took too long to arrive."""
+
+    reason = "REQUEST_SLOW"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The request did not arrive within {seconds:g} s, so nothing of it was taken. Send smaller batches."
+        )
+
+
+class TooBusy(MangroveError):
+    """The server holds as many requests or bytes as it may."""
+
+    reason = "OVERLOADED"
+
+    def __init__(self) -> None:
+        super().__init__("The server holds as many requests as it may. Send the request again in a moment.")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a server holds at once.
+
+    Attributes:
+        max_message_bytes: The most bytes of one request.
+        max_calls: The most calls at once; zero for no limit.
+        max_held_bytes: The most bytes of requests that are being handled; zero for no limit.
+        receive_s: How long one request may take to arrive, in seconds.
+    """
+
+    max_message_bytes: int = 4 * 1024 * 1024
+    max_calls: int = 0
+    max_held_bytes: int = 0
+    receive_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The call that is being handled: who makes it, and how long the client waits for it."""
+
+    caller: Caller
+    context: grpc.aio.ServicerContext[Any, Any]
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the client will still wait, None if for ever."""
+        return self.context.time_remaining()
+
+
+def current_call() -> Call:
+    """Return the call that is being handled; set before a servicer runs."""
+    return _call.get()
+
+
+class Gate(grpc.aio.ServerInterceptor):
+    """Lets a call in when its key is valid and there is room for it, turns errors into statuses, and counts.
+
+    A unary request is read by the gate itself: the key is looked at before the first byte of the body is waited
+    for, a request that trickles in is given up, and what is held is bounded.
+
+    Args:
+        authenticator: Who may call the guarded services; health and reflection are open.
+        services: Full names of the guarded services.
+        limits: What the server holds at once.
+        audit: Where refused callers are noted; None for nowhere.
+    """
+
+    def __init__(
+        self, authenticator: Authenticator, services: Sequence[str], limits: Limits, audit: AuditLog | None = None
+    ) -> None:
+        self._authenticator = authenticator
+        self._limits = limits
+        self._guarded = tuple(f"/{name}/" for name in services)
+        self._audit = audit
+        self._calls = 0
+        self._held = 0
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Return the handler of a method behind this gate."""
+        handler = await continuation(details)
+        if handler is None or not details.method.startswith(self._guarded):
+            return handler
+        metadata = {key: value for key, value in details.invocation_metadata or () if isinstance(value, str)}
+        visit = _Visit(self, details.method.rsplit("/", 1)[-1], metadata)
+        if handler.unary_unary is not None:
+            return grpc.stream_unary_rpc_method_handler(
+                visit.unary(handler.unary_unary, handler.request_deserializer),
+                response_serializer=handler.response_serializer,
+            )
+        return grpc.stream_stream_rpc_method_handler(
+            visit.stream(handler.stream_stream, handler.request_deserializer),
+            response_serializer=handler.response_serializer,
+        )
+
+    def enter(self) -> None:
+        """Count a call in.
+
+        Raises:
+            TooBusy: if there are as many as there may be.
+        """
+        if self._limits.max_calls and self._calls >= self._limits.max_calls:
+            raise TooBusy
+        self._calls += 1
+
+    def leave(self) -> None:
+        """Count a call out."""
+        self._calls -= 1
+
+    def hold(self, method: str, size: int) -> None:
+        """Count the bytes of a request in.
+
+        Raises:
+            RequestTooLarge, TooBusy: if they are more than one request, or all together, may have.
+        """
+        if size > self._limits.max_message_bytes:
+            raise RequestTooLarge(self._limits.max_message_bytes)
+        if self._limits.max_held_bytes and self._held and self._held + size > self._limits.max_held_bytes:
+            raise TooBusy
+        self._held += size
+        HELD_BYTES.labels(method).inc(size)
+
+    def release(self, method: str, size: int) -> None:
+        """Count the bytes of a request out."""
+        self._held -= size
+        HELD_BYTES.labels(method).dec(size)
+
+    async def receive(self, requests: AsyncIterator[bytes]) -> bytes:
+        """Return a call's only request.
+
+        Raises:
+            RequestSlow, RequestMalformed: if it does not come in time or at all.
+        """
+        try:
+            async with asyncio.timeout(self._limits.receive_s):
+                return await anext(requests)
+        except TimeoutError:
+            raise RequestSlow(self._limits.receive_s) from None
+        except StopAsyncIteration:
+            raise RequestMalformed from None
+
+    def admit(self, metadata: dict[str, str], context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
+        """Return who calls; see `Authenticator`."""
+        return self._authenticator.authenticate(metadata.get("authorization"), peer_names(context.auth_context()))
+
+    def note(self, reason: str, caller: Caller | None, method: str) -> None:
+        """Note in the audit log that a caller was turned away."""
+        if self._audit is not None and reason in _AUDITED:
+            self._audit.refused(reason, caller.name if caller else "", caller.key_id if caller else "", method)
+
+
+class _Visit:
+    """One call's way through the gate."""
+
+    def __init__(self, gate: Gate, method: str, metadata: dict[str, str]) -> None:
+        self._gate = gate
+        self._method = method
+        self._metadata = metadata
+
+    def unary(self, inner: Callable[..., Awaitable[Any]], deserialize: Callable[[bytes], Any]) -> Callable[..., Any]:
+        async def guarded(requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            async def handled() -> Any:
+                request = await self._gate.receive(requests)
+                self._gate.hold(self._method, len(request))
+                try:
+                    return await inner(_parsed(request, deserialize), context)
+                finally:
+                    self._gate.release(self._method, len(request))
+
+            return await self._told(handled, context)
+
+        return guarded
+
+    def stream(
+        self, inner: Callable[..., AsyncIterator[Any]], deserialize: Callable[[bytes], Any]
+    ) -> Callable[..., Any]:
+        """Guard a method whose responses answer its requests one by one, in order, after one that answers none."""
+
+        async def guarded(requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            held: deque[int] = deque()
+
+            async def parsed() -> AsyncIterator[Any]:
+                async for request in requests:
+                    self._gate.hold(self._method, len(request))
+                    held.append(len(request))
+                    yield _parsed(request, deserialize)
+
+            async def handled() -> None:
+                async for response in inner(parsed(), context):
+                    await context.write(response)
+                    if held:
+                        self._gate.release(self._method, held.popleft())
+
+            try:
+                await self._told(handled, context)
+            finally:
+                self._gate.release(self._method, sum(held))
+
+        return guarded
+
+    async def _told(self, handled: Callable[[], Awaitable[Any]], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        """Run a call with its caller known; tell errors as statuses, and count how it ended."""
+        started = time.perf_counter()
+        reason, caller = "OK", None
+        try:
+            caller = self._gate.admit(self._metadata, context)
+            _call.set(Call(caller, context))
+            self._gate.enter()
+            try:
+                with tracing.call(self._method, self._metadata):
+                    return await handled()
+            finally:
+                self._gate.leave()
+        except MangroveError as error:
+            reason = error.reason
+            self._gate.note(reason, caller, self._method)
+            await _abort(context, to_status(error), retry_after_of(error))
+        except asyncio.CancelledError:
+            reason = "CANCELLED"
+            raise
+        except Exception as error:
+            if isinstance(error, grpc.aio.AbortError):
+                raise
+            reason = "INTERNAL"
+            log.error("call_failed", method=self._method, error_type=type(error).__name__)
+            await _abort(context, unexpected_status(), None)
+        finally:
+            CALLS.labels(self._method, reason).inc()
+            SECONDS.labels(self._method).observe(time.perf_counter() - started)
+
+
+def _parsed(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
+    if deserialize is None:
+        return request
+    try:
+        return deserialize(request)
+    except DecodeError:
+        raise RequestMalformed from None
+
+
+async def _abort(
+    context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status, retry_after: timedelta | None
+) -> None:
+    code = next(c for c in grpc.StatusCode if c.value[0] == status.code)
+    metadata: list[tuple[str, str | bytes]] = [("grpc-status-details-bin", status.SerializeToString())]
+    if retry_after is not None:
+        metadata.append(("grpc-retry-pushback-ms", str(round(retry_after.total_seconds() * 1000))))
+    await context.abort(code, status.message, trailing_metadata=tuple(metadata))
