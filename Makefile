@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup java jars demo test lint protos protos-check lock docs clean
+.PHONY: help setup java jars setup-kafka setup-node demo test lint protos protos-check lock docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -25,6 +25,12 @@ java:
 
 jars: $(STAMP) java
 	@$(BIN)/python -m spark_jobs.session --fetch
+
+setup-kafka: $(STAMP) java ## fetch a Kafka broker's jars, for the tests of the Kafka journal
+	@infra/kafka/fetch.sh
+
+setup-node: ## fetch the Segment SDK for Node, for the tests of the HTTP edge
+	@command -v npm >/dev/null || { echo "npm is not installed: the tests of the Node SDK will be skipped."; exit 0; }; npm ci --silent --prefix tests/node
 
 demo: setup ## from raw channel events to private answers and a report (about 5 minutes)
 	@$(BIN)/mangrove demo
@@ -55,6 +61,12 @@ docs: $(STAMP) ## write the data model page from the table declarations
 
 bench-collector: setup ## acknowledged events a second, as JSON lines
 	@$(BIN)/python tests/benchmarks/bench_collector.py
+
+chaos-collector: setup ## kill workers, supervisor and lander 100 times under load, and count what landed
+	@$(BIN)/python -m tests.chaos.run --kills 100
+
+fuzz-collector: setup ## look for requests that break the collector (10 minutes)
+	@$(BIN)/python -m tests.benchmarks.fuzz_collector --minutes 10
 
 bench-masking: setup ## masked texts a second beside Presidio, as JSON lines
 	@$(BIN)/python tests/benchmarks/bench_masking.py

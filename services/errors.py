@@ -34,6 +34,7 @@ CATALOGUE: dict[str, Entry] = {
     "PERMISSION_DENIED": Entry(grpc.StatusCode.PERMISSION_DENIED),
     "OFFSET_INVALID": Entry(grpc.StatusCode.INVALID_ARGUMENT),
     "QUOTA_EXCEEDED": Entry(grpc.StatusCode.RESOURCE_EXHAUSTED, timedelta(seconds=1)),
+    "QUOTA_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
     "REQUEST_SLOW": Entry(grpc.StatusCode.DEADLINE_EXCEEDED),
     "DEADLINE_EXCEEDED": Entry(grpc.StatusCode.DEADLINE_EXCEEDED),
     "DISK_LOW": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=5)),

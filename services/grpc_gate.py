@@ -17,7 +17,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from privacy.errors import MangroveError
 from services import tracing
-from services.access import Authenticator, Caller
+from services.access import Authenticator, Caller, Unauthenticated
 from services.audit import AuditLog
 from services.errors import retry_after_of, to_status, unexpected_status
 from services.tls import peer_names
@@ -31,7 +31,7 @@ HELD_BYTES = Gauge(
 )
 
 # What an operator wants to know later: who was turned away, not who sent a malformed batch.
-_AUDITED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "QUOTA_EXCEEDED"})
+_AUDITED = frozenset({"PERMISSION_DENIED", "QUOTA_EXCEEDED"})
 
 _call: contextvars.ContextVar["Call"] = contextvars.ContextVar("call")
 
@@ -205,10 +205,14 @@ class Gate(grpc.aio.ServerInterceptor):
         """Return who calls; see `Authenticator`."""
         return self._authenticator.authenticate(metadata.get("authorization"), peer_names(context.auth_context()))
 
-    def note(self, reason: str, caller: Caller | None, method: str) -> None:
+    def note(self, error: MangroveError, caller: Caller | None, method: str) -> None:
         """Note in the audit log that a caller was turned away."""
-        if self._audit is not None and reason in _AUDITED:
-            self._audit.refused(reason, caller.name if caller else "", caller.key_id if caller else "", method)
+        if self._audit is None:
+            return
+        if isinstance(error, Unauthenticated):
+            self._audit.refused(error.cause, error.caller, error.key_id, method)
+        elif error.reason in _AUDITED and caller is not None:
+            self._audit.refused(error.reason, caller.name, caller.key_id, method)
 
 
 class _Visit:
@@ -243,6 +247,8 @@ class _Visit:
 
             async def parsed() -> AsyncIterator[Any]:
                 async for request in requests:
+                    # A stream may outlive its key.
+                    _call.set(Call(self._gate.admit(self._metadata, context), context))
                     self._gate.hold(self._method, len(request))
                     held.append(len(request))
                     yield _parsed(request, deserialize)
@@ -275,7 +281,7 @@ class _Visit:
                 self._gate.leave()
         except MangroveError as error:
             reason = error.reason
-            self._gate.note(reason, caller, self._method)
+            self._gate.note(error, caller, self._method)
             await _abort(context, to_status(error), retry_after_of(error))
         except asyncio.CancelledError:
             reason = "CANCELLED"

@@ -101,7 +101,7 @@ def configure(settings: "TracingSettings", service: str, instance: str) -> None:
         resource=Resource.create({"service.name": service, "service.instance.id": instance}),
         shutdown_on_exit=False,
     )
-    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint, timeout=_SEND_S)))
+    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint)))
     _tracer = _provider.get_tracer("mangrove")
 
 

@@ -43,16 +43,17 @@ async def until(happened: Callable[[], bool]) -> None:
 class Sender:
     """Sends new events, one batch after the other, and keeps what was acknowledged and what went wrong."""
 
-    def __init__(self, journal: Journal, masker: EventMasker) -> None:
+    def __init__(self, journal: Journal, masker: EventMasker, each: int = 5) -> None:
         self._journal = journal
         self._masker = masker
+        self._each = each
         self.acknowledged: list[MaskedEvent] = []
         self.errors: list[Exception] = []
         self.stopped = False
 
     async def run(self) -> None:
         while not self.stopped:
-            events = fresh(self._masker, 5)
+            events = fresh(self._masker, self._each)
             try:
                 await self._journal.append("web", events, [])
                 self.acknowledged += events

@@ -7,6 +7,7 @@ and puts them into the columns. What it does not see to be valid at a glance it 
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -24,9 +25,30 @@ Shape = Callable[[dict[str, Any]], object]
 
 Token = Callable[[str, str], str | None]
 
+_CONVERTED = {
+    Treatment.KEEP: "v",
+    Treatment.EMOTION: "v",
+    Treatment.IP: "truncated(v)",
+    Treatment.LOCATION: "round(v, 1)",
+}
 _TEXTS = (Treatment.FREE_TEXT, Treatment.URL)
 # Identifiers come with each event of a customer's; what the others say is mostly the same.
 _REMEMBERED, _REMEMBERED_NAMES, _LONGEST = 2_048, 16_384, 512
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """How the fields of an event stand in its record.
+
+    Attributes:
+        event_id: The field that is an event's own name: what it is comes later, with those of other events.
+        columns: The columns of fields that are not called alike, and of each choice: which field of it is set.
+        shapes: What messages become; in lists, what is empty is left out.
+    """
+
+    event_id: str
+    columns: Mapping[str, str]
+    shapes: Mapping[str, Shape]
 
 
 class Remembered:
@@ -57,23 +79,24 @@ class Remembered:
         return known
 
 
-def compile_reader(plan: MessagePlan, token: Token, shapes: Mapping[str, Shape]) -> Reader:
-    """Return the function that reads whole events.
+def compile_reader(plan: MessagePlan, token: Token, envelope: Envelope) -> Reader:
+    """Return the function that reads whole events into records.
 
-    Its result has the fields by their names and, under the name of each choice, which of its fields is set.
+    A record begins as a copy of the run's `blank`. Of a choice its field is put under the name of the choice. Names
+    of events are noted in the run's `event_ids`.
 
     Args:
         plan: The plan of the event message.
         token: Makes tokens.
-        shapes: How some messages of the envelope stand among its fields; what is empty is left out of lists.
+        envelope: How the fields of an event stand in its record.
     """
-    return _Compiler(token, shapes).message(plan, "")
+    return _Compiler(token, envelope).message(plan, "")
 
 
 class _Compiler:
     """Makes one function a message; what their code mentions stands in `_names`."""
 
-    def __init__(self, token: Token, shapes: Mapping[str, Shape]) -> None:
+    def __init__(self, token: Token, envelope: Envelope) -> None:
         self._names: dict[str, Any] = {
             "Unknown": UnknownFieldSet,
             "has_unknown_fields": has_unknown_fields,
@@ -82,7 +105,7 @@ class _Compiler:
             "token": token,
             "inf": math.inf,
         }
-        self._shapes = shapes
+        self._envelope = envelope
 
     def message(self, plan: MessagePlan, path: str, *, remembered: bool = False) -> Reader:
         """Make the function of a message and those of all below it.
@@ -92,7 +115,7 @@ class _Compiler:
             path: What stands before the paths of its fields.
             remembered: Whether what it returns is kept for other events.
         """
-        lines = ["if Unknown(m):", "    return None", "out = {}"]
+        lines = ["if Unknown(m):", "    return None", "fields = run.fields", "out = {}" if path else "out = run.blank.copy()"]
         types = self._types_of(plan)
         for one in (plan.fields[number] for number in sorted(plan.fields)):
             if one.kind is Kind.MESSAGE and one.child is not None:
@@ -112,6 +135,9 @@ class _Compiler:
         self._names[name] = value
         return name
 
+    def _column(self, one: FieldPlan, path: str) -> str:
+        return self._envelope.columns.get(path, one.name) if path == one.name else one.name
+
     def _types_of(self, plan: MessagePlan) -> str:
         """Name the map of the types that a message can say its identifier has."""
         one = next((f for f in plan.fields.values() if f.name == "type" and f.enum_names), None)
@@ -121,7 +147,6 @@ class _Compiler:
         if _holds_texts(child):
             read = self._constant("read", self.message(child, f"{path}."))
             look = [f"known = {read}(c, run)", "if known is None:", "    return None"]
-            is_set = [f"if m.HasField({one.name!r}):", f"    c = m.{one.name}"]
         else:
             recent, remembered = self._remembered(one, child, path)
             look = [
@@ -131,19 +156,18 @@ class _Compiler:
                 "    if known is None:",
                 "        return None",
             ]
-            is_set = [f"c = m.{one.name}", "w = c.SerializeToString()", f"if w or m.HasField({one.name!r}):"]
-            if one.repeated:
-                look.insert(0, "w = c.SerializeToString()")
+            look.insert(0, "w = c.SerializeToString()")
         if one.repeated:
-            return _each(one, look)
+            return _each(one, self._column(one, path), look)
         missing = ["else:", "    return None"] if one.limits.required else []
-        return [*is_set, *_inside([*look, f"out[{one.name!r}] = known"]), *missing]
+        put = [f"c = m.{one.name}", *look, f"out[{self._column(one, path)!r}] = known"]
+        return [f"if m.HasField({one.name!r}):", *_inside(put), *missing]
 
     def _remembered(self, one: FieldPlan, child: MessagePlan, path: str) -> tuple[str, str]:
         names_somebody = any(field.treatment is Treatment.IDENTIFIER for field in child.fields.values())
         remembered = Remembered(
             self.message(child, f"{path}.", remembered=True),
-            self._shapes.get(path),
+            self._envelope.shapes.get(path),
             _REMEMBERED_NAMES if names_somebody else _REMEMBERED,
         )
         return self._constant("recent", remembered.recent), self._constant("remembered", remembered)
@@ -162,8 +186,8 @@ class _Compiler:
             f"known = {self._constant('readers', readers)}[which](getattr(m, which), run)",
             "if known is None:",
             "    return None",
-            "out[which] = known",
-            f"out[{choice!r}] = which",
+            f"out[{choice!r}] = known",
+            f"out[{self._envelope.columns.get(choice, choice + '_type')!r}] = which",
         ]
 
     def _value(self, one: FieldPlan, path: str, types: str, token: str) -> list[str]:
@@ -173,10 +197,12 @@ class _Compiler:
             return [f"v = m.{one.name}", f"if {'len(v)' if one.repeated else is_set}:", "    return None"]
         if one.repeated or one.kind in (Kind.STRUCT, Kind.MAP):
             return self._many(one, path)
-        taken = [*self._checks(one), *self._put(one, path, types, token)]
+        checks, put = self._checks(one), self._put(one, path, types, token)
         if one.limits.required:
-            return [f"v = m.{one.name}", f"if not {is_set}:", "    return None", *taken]
-        return [f"v = m.{one.name}", *([f"if {is_set}:", *_inside(taken)] if taken else [])]
+            unset = [f"not {is_set}"] if one.kind is not Kind.ENUM else []
+            return [f"v = m.{one.name}", f"if {' or '.join([*unset, *checks])}:", "    return None", *put]
+        broken = [f"if {' or '.join(checks)}:", "    return None"] if checks else []
+        return [f"v = m.{one.name}", f"if {is_set}:", *_inside([*broken, *put] or ["pass"])]
 
     def _many(self, one: FieldPlan, path: str) -> list[str]:
         """Write how lists, maps and Structs are read: by what the plain way does too."""
@@ -221,49 +247,40 @@ class _Compiler:
         if one.kind in (Kind.INTEGER, Kind.NUMBER):
             broken.append(f"not {_number(limits.low)} <= v <= {_number(limits.high)}")
         if one.kind is Kind.ENUM:
-            broken.append(f"(name := {self._constant('names', _known_names(one))}.get(v)) is None")
-        return [f"if {' or '.join(broken)}:", "    return None"] if broken else []
+            broken.append(f"(name := {self._constant('name_of', _known_names(one).get)}(v)) is None")
+        return broken
 
-    @staticmethod
-    def _put(one: FieldPlan, path: str, types: str, token: str) -> list[str]:
-        name = one.name
+    def _put(self, one: FieldPlan, path: str, types: str, token: str) -> list[str]:
+        out = f"out[{self._column(one, path)!r}]"
         if one.treatment in _TEXTS:
             put = "url" if one.treatment is Treatment.URL else "text"
             return [
-                f"f = run.fields[{path!r}]",
+                f"f = fields[{path!r}]",
                 "if f is not None:",
-                f"    out[{name!r}] = known = f.recent.get(v)",
+                f"    {out} = known = f.recent.get(v)",
                 "    if known is None:",
-                f"        run.{put}(f, out, {name!r}, v)",
+                f"        run.{put}(f, out, {one.name!r}, v)",
             ]
+        if path == self._envelope.event_id:
+            return ["run.event_ids.append(v)"]
         if one.treatment is Treatment.IDENTIFIER and one.identifier_type:
-            return [f"out[{name!r}] = {token}({one.identifier_type!r}, v)"]
+            return [f"{out} = {token}({one.identifier_type!r}, v)"]
         if one.treatment is Treatment.IDENTIFIER:
-            return [
-                f"kind = {types}.get(m.type)",
-                "if kind is None:",
-                "    return None",
-                f"out[{name!r}] = {token}(kind, v)",
-            ]
+            return [f"kind = {types}.get(m.type)", "if kind is None:", "    return None", f"{out} = {token}(kind, v)"]
         if one.kind is Kind.ENUM and one.treatment is not Treatment.DROP:
-            return [f"out[{name!r}] = name"]
-        value = {
-            Treatment.KEEP: "v",
-            Treatment.EMOTION: "v",
-            Treatment.IP: "truncated(v)",
-            Treatment.LOCATION: "round(v, 1)",
-        }.get(one.treatment)
-        return [f"out[{name!r}] = {value}"] if value else []
+            return [f"{out} = name"]
+        value = _CONVERTED.get(one.treatment)
+        return [f"{out} = {value}"] if value else []
 
 
-def _each(one: FieldPlan, look: list[str]) -> list[str]:
+def _each(one: FieldPlan, column: str, look: list[str]) -> list[str]:
     """Write how a list of messages is read."""
     most = one.limits.max_items
     return [
         f"items = m.{one.name}[:]",
         "if items:",
         *([f"    if len(items) > {most}:", "        return None"] if most < math.inf else []),
-        f"    many = out[{one.name!r}] = []",
+        f"    many = out[{column!r}] = []",
         "    for c in items:",
         *_inside(_inside([*look, "if known:", "    many.append(known)"])),
         *(["else:", "    return None"] if one.limits.required else []),

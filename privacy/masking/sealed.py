@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from privacy.errors import MangroveError
+from privacy.masking.compiled import Envelope
 
 _SEAL = object()
 
@@ -43,48 +44,44 @@ class MaskedEvent:
         return self.line
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What the events of a batch have in common: their source, and when the collector took them."""
+def blank_of(source: str, received_at: datetime) -> dict[str, Any]:
+    """Return the record of an event of which nothing is known yet but who sent it and when it was received.
 
-    source: str
-    received_at: int
-    received_date: str
+    Args:
+        source: The name of the source.
+        received_at: The collector's clock, UTC.
+    """
+    return {
+        "source": source,
+        "received_at": micros(received_at),
+        "received_date": received_at.astimezone(UTC).date().isoformat(),
+        "event_id": None,
+        "channel": None,
+        "event_type": None,
+        "occurred_at": None,
+        "identifiers": (),
+        "conversation_id": None,
+        "purposes": (),
+        "context": None,
+        "body": None,
+        "emotion": None,
+    }
 
-    @staticmethod
-    def of(source: str, received_at: datetime) -> "Stamp":
-        """Return the stamp of what a source sent at a moment."""
-        return Stamp(source, micros(received_at), received_at.astimezone(UTC).date().isoformat())
 
-
-def seal(columns: dict[str, Any], stamp: Stamp) -> MaskedEvent:
+def seal(record: dict[str, Any], event_id: str) -> MaskedEvent:
     """Make a masked event.
 
     Args:
-        columns: Its masked fields, in the shape of `COLUMNS`; `body` says which one holds the body.
-        stamp: Who sent it when.
+        record: Its masked fields in their columns, as `ENVELOPE` says; it is used up.
+        event_id: The pseudonym of its id.
     """
-    event_id, event_type, get = columns["event_id"], columns["body"], columns.get
-    body = columns[event_type]
-    emotion = body.pop("emotion", None)
-    line = orjson.dumps(
-        {
-            "source": stamp.source,
-            "received_at": stamp.received_at,
-            "received_date": stamp.received_date,
-            "event_id": event_id,
-            "channel": columns["channel"],
-            "event_type": event_type,
-            "occurred_at": columns["occurred_at_unix_nano"] // 1000,
-            "identifiers": get("identifiers", ()),
-            "conversation_id": get("conversation_id"),
-            "purposes": get("consent", ()),
-            "context": get("context") or None,
-            "body": orjson.dumps(body).decode(),
-            "emotion": orjson.dumps(emotion).decode() if emotion else None,
-        }
-    )
-    return MaskedEvent(event_id, line, _SEAL)
+    body = record["body"]
+    if "emotion" in body:
+        record["emotion"] = orjson.dumps(body.pop("emotion")).decode()
+    record["event_id"] = event_id
+    record["occurred_at"] //= 1000
+    record["body"] = orjson.dumps(body).decode()
+    return MaskedEvent(event_id, orjson.dumps(record), _SEAL)
 
 
 def _of_identifier(fields: dict[str, Any]) -> object:
@@ -98,23 +95,34 @@ def _of_consent(fields: dict[str, Any]) -> object:
 
 
 def _of_context(fields: dict[str, Any]) -> object:
-    return orjson.dumps(fields).decode() if fields else ""
+    return orjson.dumps(fields).decode() if fields else None
 
 
-COLUMNS = {"identifiers": _of_identifier, "consent": _of_consent, "context": _of_context}
-"""How messages of the envelope stand in their columns; what is empty is left out of lists."""
+ENVELOPE = Envelope(
+    event_id="event_id",
+    columns={"occurred_at_unix_nano": "occurred_at", "consent": "purposes", "body": "event_type"},
+    shapes={"identifiers": _of_identifier, "consent": _of_consent, "context": _of_context},
+)
+"""How an event stands in its record, before it is sealed."""
 
 
-def columns_of(fields: dict[str, Any], event_type: str) -> dict[str, Any]:
-    """Return the fields of an event's tree in the shape of `COLUMNS`."""
-    columns = {**fields, "body": event_type}
-    for name, shape in COLUMNS.items():
-        value = fields.get(name)
-        if isinstance(value, list):
-            columns[name] = [shaped for shaped in map(shape, value) if shaped]
-        elif value is not None:
-            columns[name] = shape(value)
-    return columns
+def record_of(fields: dict[str, Any], event_type: str, blank: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of an event, before it is sealed.
+
+    Args:
+        fields: The event's tree.
+        event_type: Which field is its body.
+        blank: See `blank_of`.
+    """
+    record = {**blank, "event_type": event_type, "body": fields[event_type]}
+    for name, value in fields.items():
+        shape = ENVELOPE.shapes.get(name)
+        if name not in (event_type, ENVELOPE.event_id):
+            shaped = value
+            if shape is not None:
+                shaped = list(filter(None, map(shape, value))) if isinstance(value, list) else shape(value)
+            record[ENVELOPE.columns.get(name, name)] = shaped
+    return record
 
 
 def micros(moment: datetime) -> int:

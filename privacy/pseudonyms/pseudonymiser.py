@@ -1,12 +1,14 @@
 """Turns identifiers into tokens under the newest key of their type."""
 
-import hmac
-from collections.abc import Iterable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from privacy.pseudonyms.canonical import canonicalise, is_placeholder
-from privacy.pseudonyms.keys import KeyProvider
+from privacy.pseudonyms.keys import KeyProvider, VersionedKey
 
 PERSON_TYPES = ("customer", "phone", "email", "loyalty_card", "social", "device", "cookie")
 """Types that name a person and take part in identity resolution."""
@@ -22,14 +24,36 @@ MASKED_TYPES = (
 
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
-_SHIFTS = range(250, -1, -10)
+_DIGITS = 52
+_ALPHABET = (_LETTERS * 8).encode()
+_BLOCK = 64
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(NamedTuple):
+    """A token's beginning, and SHA-256 after the first block of each of HMAC's two passes (RFC 2104)."""
+
     prefix: str
-    mac: hmac.HMAC
+    inner: Any
+    outer: Any
+
+    @staticmethod
+    def of(name: str, key: VersionedKey) -> "_Key":
+        block = key.value.ljust(_BLOCK, b"\0")
+        inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
+        return _Key(f"{name}.{key.version}.", inner, outer)
+
+    def digests(self, texts: Sequence[str]) -> list[bytes]:
+        made: list[bytes] = []
+        new_inner, new_outer = self.inner.copy, self.outer.copy
+        for text in texts:
+            inner, outer = new_inner(), new_outer()
+            inner.update(text.encode("utf-8", "surrogatepass"))
+            outer.update(inner.digest())
+            made.append(outer.digest())
+        return made
+
+    def __repr__(self) -> str:
+        return f"_Key({self.prefix})"
 
 
 class Pseudonymiser:
@@ -47,13 +71,11 @@ class Pseudonymiser:
     """
 
     def __init__(self, keys: KeyProvider, masked: Iterable[str] = ()) -> None:
-        self._keys: dict[str, _Key] = {}
-        for name in (*PERSON_TYPES, *REFERENCE_TYPES, *masked):
-            key = keys.current(name)
-            self._keys[name] = _Key(f"{name}.{key.version}.", hmac.new(key.value, digestmod="sha256"))
-        # A customer's identifiers come with each of their events, an event's own id comes once.
+        names = (*PERSON_TYPES, *REFERENCE_TYPES, *masked)
+        self._keys = {name: _Key.of(name, keys.current(name)) for name in names}
+        # A customer's identifiers come with each of their events.
         # The cache lives in memory only.
-        self._cached = lru_cache(maxsize=65_536)(self._make)
+        self._cached = lru_cache(maxsize=16_384)(self._make)
 
     def token(self, identifier_type: str, value: str) -> str | None:
         """Return the token of a value, or None when what should name a person stands for "no value".
@@ -64,8 +86,17 @@ class Pseudonymiser:
             identifier_type: A name from `PERSON_TYPES` or `REFERENCE_TYPES`, or one of `masked`.
             value: The raw identifier, in any written form.
         """
-        make = self._make if identifier_type == "event" else self._cached
-        return make(identifier_type, value)
+        return self._cached(identifier_type, value)
+
+    def tokens(self, identifier_type: str, values: Sequence[str]) -> list[str]:
+        """Return the tokens of many references at once; none of them is kept, for each comes once.
+
+        Args:
+            identifier_type: A name from `REFERENCE_TYPES`.
+            values: The raw references.
+        """
+        key = self._keys[identifier_type]
+        return [key.prefix + written for written in _base32_of_each(key.digests(values))] if values else []
 
     def _make(self, identifier_type: str, value: str) -> str | None:
         canonical = value
@@ -74,12 +105,48 @@ class Pseudonymiser:
             if is_placeholder(canonical):
                 return None
         key = self._keys[identifier_type]
-        mac = key.mac.copy()
-        mac.update(canonical.encode("utf-8", "surrogatepass"))
-        return key.prefix + _base32(mac.digest())
+        return key.prefix + _base32(key.digests((canonical,))[0])
+
+
+_Steps = tuple[tuple[int, int, int], ...]
+
+
+def _spreading_steps(groups: int) -> _Steps:
+    """Return how groups of five bits, side by side in a number, come to lie in a byte each.
+
+    Each step halves the rows of groups: (which bits move up, which stay, how far). See Warren, "Hacker's Delight",
+    2nd edition, section 7-5.
+    """
+    steps = []
+    half = groups // 2
+    while half:
+        row = (1 << 5 * half) - 1
+        stay = sum(row << 16 * half * place for place in range(groups // 2 // half))
+        steps.append((stay << 5 * half, stay, 3 * half))
+        half //= 2
+    return tuple(steps)
+
+
+def _spread(number: Any, steps: _Steps) -> Any:
+    """Spread the groups of a number, or of each number of an array."""
+    for up, stay, far in steps:
+        number = (number & up) << far | number & stay
+    return number
+
+
+_WHOLE, _LANE = _spreading_steps(64), _spreading_steps(8)
 
 
 def _base32(digest: bytes) -> str:
-    """Return 32 bytes in base32 (RFC 4648) without padding, in a third of the time that `base64` takes."""
-    number = int.from_bytes(digest, "big") << 4
-    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+    """Return 32 bytes in base32 (RFC 4648) without padding, in a fifth of the time that `base64` takes."""
+    spread: int = _spread(int.from_bytes(digest, "big") << 4, _WHOLE)
+    return spread.to_bytes(_DIGITS, "big").translate(_ALPHABET).decode()
+
+
+def _base32_of_each(digests: Sequence[bytes]) -> list[str]:
+    """Return many of 32 bytes in base32, in lanes of five bytes: a third of the time of one after the other."""
+    lanes = np.zeros((7 * len(digests), 8), dtype=np.uint8)
+    lanes[:, 3:] = np.frombuffer(b"\0\0\0".join([*digests, b""]), dtype=np.uint8).reshape(-1, 5)
+    spread = _spread(lanes.view(">u8").astype(np.uint64), _LANE)
+    written = spread.astype(">u8").tobytes().translate(_ALPHABET).decode()
+    return [written[start : start + _DIGITS] for start in range(0, len(written), 56)]

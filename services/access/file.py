@@ -51,10 +51,10 @@ class Key(BaseModel):
 
 def _flat(value: Any) -> Any:
     """Take a caller whose only key is a `key_hash` of its own, as the file had it once."""
-    if isinstance(value, dict) and isinstance(value.get("key_hash"), str):
+    if isinstance(value, dict) and isinstance(value.get("key_hash"), str) and "key" not in value:
         others = {name: part for name, part in value.items() if name != "key_hash"}
         key_id = hashlib.sha256(value["key_hash"].encode()).hexdigest()[:8]
-        return {**others, "key": [{"key_id": key_id, "key_hash": value["key_hash"]}, *value.get("key", ())]}
+        return {**others, "key": [{"key_id": key_id, "key_hash": value["key_hash"]}]}
     return value
 
 

@@ -43,10 +43,10 @@ class CollectorServicer(collector_pb2_grpc.CollectorServiceServicer):
         _context: grpc.aio.ServicerContext[Any, Any],
     ) -> AsyncIterator[collector_pb2.CollectStreamResponse]:
         """Take batches over one call, several at once, and acknowledge them in order."""
-        caller = current_call().caller
 
         async def answer(request: collector_pb2.CollectStreamRequest) -> collector_pb2.CollectStreamResponse:
-            batch = Batch(wire.events_from_proto(request), caller, request.ByteSize(), datetime.now(UTC))
+            events, caller = wire.events_from_proto(request), current_call().caller
+            batch = Batch(events, caller, request.ByteSize(), datetime.now(UTC))
             with ACK_SECONDS.labels("CollectStream").time():
                 verdicts = await collect(batch, self._collecting)
             return wire.stream_response(request.offset, verdicts, self._stream_window)

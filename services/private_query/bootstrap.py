@@ -7,6 +7,7 @@ from privacy.ledger.port import Ledger
 from privacy.ledger.sqlite import SqliteLedger
 from services import metrics
 from services.access import Authenticator
+from services.audit import AuditLog
 from services.grpc_server import RunningServer, ServerOptions, until_signal, start_server
 from services.keys import key_provider
 from services.private_query.catalogue import load_catalogue
@@ -25,16 +26,18 @@ class QueryService:
     authenticator: Authenticator
     servicer: PrivateQueryServicer
     ledger: Ledger
+    audit: AuditLog
     metrics_port: int
 
     async def start(self) -> RunningServer:
         """Listen; the returned server knows its port."""
         return await start_server(
-            self.options, self.authenticator, lambda server: add_to_server(self.servicer, server), [SERVICE]
+            self.options, self.authenticator, lambda server: add_to_server(self.servicer, server), [SERVICE], self.audit
         )
 
     def close(self) -> None:
-        """Let go of the ledger, after the server has drained."""
+        """Let go of the ledger and flush the audit, after the server has drained."""
+        self.audit.flush()
         self.ledger.close()
 
 
@@ -61,9 +64,10 @@ def build(home: Home, *, access_secret: bytes, truncation_secret: bytes, address
         reflection=settings.reflection,
         drain_s=settings.drain_s,
     )
+    audit = AuditLog(home.path(home.settings.audit))
     ledger = SqliteLedger(home.path(settings.ledger))
     ports = Ports(catalogue, DeltaEngine(home.lake_root), ledger, truncation_secret, answer_to_bytes)
-    return QueryService(options, authenticator, PrivateQueryServicer(ports), ledger, settings.metrics_port)
+    return QueryService(options, authenticator, PrivateQueryServicer(ports), ledger, audit, settings.metrics_port)
 
 
 def from_home(home: Home, address: str = "") -> QueryService:

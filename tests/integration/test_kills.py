@@ -4,66 +4,22 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import grpc
 import pytest
 from deltalake import DeltaTable
 
-from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
 from mangrove.event.v1 import event_pb2
-from privacy.pseudonyms import Pseudonymiser
 from services.collector.bootstrap import lander_at
-from services.installation import api_key_of
 from services.keys import key_provider
 from services.settings import Home
+from tests.chaos.run import Chaos
 from tests.generated import an_event
-from tests.servers import new_home, start, stop, wait_ready
+from tests.servers import new_home, start
 
-KILLS = 20
+KILLS = 12
 LANDER_KILLED = "tests.integration.lander_killed"
-
-
-class Sender(threading.Thread):
-    """Sends batches and sends each again until it is acknowledged, as a client does; remembers what was accepted."""
-
-    def __init__(self, home: Home, stopping: threading.Event) -> None:
-        super().__init__(daemon=True)
-        self._home, self._stopping = home, stopping
-        self.accepted: set[str] = set()
-        self.acknowledged = threading.Event()
-
-    def run(self) -> None:
-        metadata = (("authorization", f"Bearer {api_key_of(self._home, 'web')}"),)
-        options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
-        with grpc.insecure_channel(self._home.settings.collector.address, options) as channel:
-            stub = collector_pb2_grpc.CollectorServiceStub(channel)
-            while not self._stopping.is_set():
-                events = [an_event(event_id=uuid.uuid4().hex) for _ in range(50)]
-                self._deliver(stub, events, metadata)
-
-    def _deliver(
-        self,
-        stub: collector_pb2_grpc.CollectorServiceStub,
-        events: list[event_pb2.Event],
-        metadata: tuple[tuple[str, str], ...],
-    ) -> None:
-        while True:
-            try:
-                response = stub.Collect(
-                    collector_pb2.CollectRequest(events=events), metadata=metadata, timeout=20, wait_for_ready=True
-                )
-            except grpc.RpcError:
-                if self._stopping.is_set():
-                    return
-                continue
-            taken = (collector_pb2.VERDICT_CODE_ACCEPTED, collector_pb2.VERDICT_CODE_DUPLICATE)
-            self.accepted |= {e.event_id for e, v in zip(events, response.verdicts, strict=True) if v.code in taken}
-            self.acknowledged.set()
-            return
 
 
 def in_bronze(home: Home) -> list[str]:
@@ -71,34 +27,15 @@ def in_bronze(home: Home) -> list[str]:
 
 
 @pytest.mark.slow
-def test_accepted_events_survive_twenty_kills_of_the_collector_under_load(tmp_path: Path) -> None:
-    home = new_home(tmp_path, "\n[lander]\npoll_s = 0.05\n")
-    stopping = threading.Event()
-    senders = [Sender(home, stopping) for _ in range(3)]
-    lander = start(home, "lander", "run")
-    collector = start(home, "collector", "serve")
-    for sender in senders:
-        sender.start()
-    for _ in range(KILLS):
-        for sender in senders:
-            sender.acknowledged.clear()
-        for sender in senders:
-            assert sender.acknowledged.wait(60)
-        stop(collector, signal.SIGKILL)
-        collector = start(home, "collector", "serve")
-    wait_ready(home.settings.collector.address)
-    stopping.set()
-    for sender in senders:
-        sender.join(60)
-    stop(collector)
-    stop(lander)
-    lander_at(home).drain()
-    token = Pseudonymiser(key_provider(home)).token
-    accepted = {token("event", event_id) for sender in senders for event_id in sender.accepted}
-    landed = in_bronze(home)
-    assert len(accepted) > KILLS * 50
-    assert len(landed) == len(set(landed))
-    assert accepted - set(landed) == set()
+def test_kills_under_load_over_a_bad_network_lose_and_double_nothing(tmp_path: Path) -> None:
+    chaos = Chaos(new_home(tmp_path, "\n[lander]\npoll_s = 0.05\n"), seed=5)
+    try:
+        counts = chaos.run(KILLS, seed=5)
+    finally:
+        chaos.stop()
+    assert counts.sound, counts
+    assert sum(counts.kills.values()) == KILLS
+    assert counts.accepted > KILLS * 50
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from services.adapters.mail.charsets import header_line, header_text
-from services.adapters.mail.text import MailUnfit
+from services.adapters.mail.unfit import BROKEN, MailUnfit
 
 # The standard library takes time that grows with the square of some headers.
 _LONGEST_PARSED = 8_000
@@ -62,8 +62,11 @@ class MailHeaders:
             MailUnfit: if it is too long or holds something that is no address.
         """
         line = self._parsed_line(name)
-        header: Any = policy.default.header_factory(name, line)
-        found = [address.addr_spec for address in header.addresses]
+        try:
+            header: Any = policy.default.header_factory(name, line)
+            found = [address.addr_spec for address in header.addresses]
+        except BROKEN:
+            raise MailUnfit(f"{name}:MALFORMED") from None
         if not all(len(one) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(one) for one in found):
             raise MailUnfit(f"{name}:NOT_AN_ADDRESS")
         return list({one.lower(): one for one in found}.values())

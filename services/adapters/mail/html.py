@@ -36,7 +36,7 @@ def _tamed(html: str) -> str:
         end = html.find("-->", start + 4)
         at = end + 3 if end >= 0 else len(html)
     kept.append(html[at:])
-    return _STRAY.sub("&lt;", _DECLARATION.sub(" ", "".join(kept)))
+    return _DECLARATION.sub(" ", _STRAY.sub("&lt;", "".join(kept)))
 
 
 class _Reader(HTMLParser):

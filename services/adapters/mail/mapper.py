@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from email import message_from_bytes
-from email.errors import MessageError
 
 from google.protobuf.descriptor import Descriptor
 
@@ -11,16 +10,14 @@ from mangrove.event.v1 import event_pb2
 from mangrove.privacy.v1 import options_pb2
 from services.adapters.account import Mapped, Outcome, Skipped, Unmapped
 from services.adapters.mail.headers import MailHeaders
-from services.adapters.mail.text import MailUnfit, cut_at_sentence, text_of_mail
+from services.adapters.mail.text import cut_at_sentence, text_of_mail
+from services.adapters.mail.unfit import BROKEN, MailUnfit
 
 _START = ":start"
 _MOST_MULTIPARTS = 50
 
 # The parser looks at each line of a mail once for every level that is open, so levels are counted before.
 _MULTIPART = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.IGNORECASE | re.MULTILINE)
-
-# What the standard library's parsers raise when a mail is broken in a way that they do not know.
-_BROKEN = (MessageError, ValueError, LookupError, AttributeError, TypeError, AssertionError, RecursionError)
 
 
 def _longest(message: Descriptor, field: str) -> int:
@@ -58,7 +55,7 @@ class MailMapper:
             return self._mapped(number, data)
         except MailUnfit as unfit:
             return Unmapped(number, unfit.rule)
-        except _BROKEN:
+        except BROKEN:
             return Unmapped(number, "mail:MALFORMED")
 
     def _mapped(self, number: int, data: bytes) -> Outcome:

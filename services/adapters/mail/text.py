@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from email.errors import InvalidBase64LengthDefect
 from email.message import Message
 
-from privacy.errors import MangroveError
 from services.adapters.mail.charsets import decoded
 from services.adapters.mail.html import text_of_html
+from services.adapters.mail.unfit import MailUnfit
 
 _MOST_PARTS = 200
 _MOST_LEVELS = 10
@@ -18,16 +18,6 @@ _MOST_BYTES = 1_000_000
 _QUOTE = re.compile(">*")
 _SIGNATURE = "-- "
 _SENTENCE_END = re.compile(r"[\n。！？；…]|[.!?;](?=\s)")
-
-
-class MailUnfit(MangroveError):
-    """A mail cannot become a message; `rule` is the part of it and the rule, such as date:MISSING."""
-
-    reason = "MAIL_UNFIT"
-
-    def __init__(self, rule: str) -> None:
-        super().__init__(f"A mail breaks the rule {rule}.")
-        self.rule = rule
 
 
 @dataclass(slots=True)

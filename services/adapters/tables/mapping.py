@@ -4,13 +4,23 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from privacy.errors import MangroveError
 from services.adapters.tables.moments import Ambiguous, moments
 from services.settings import PurposeName
 
 _PROBLEMS_TOLD = 5
+_YEARS = range(2000, 2100)
 _PLAINER = {
     "extra_forbidden": "there is no such key",
     "missing": "it is missing",
@@ -95,15 +105,22 @@ class Id(_Part):
 
 
 class OccurredAt(_Part):
-    """When it happened: a column, its form, and the time zone of local times."""
+    """When it happened: a column, its form and the time zone of local times; or one moment for all rows."""
 
-    column: Column
+    column: str = ""
     format: str = Field("iso", min_length=1)
     time_zone: str = ""
     ambiguous: Ambiguous = "refuse"
+    fixed: AwareDatetime | None = None
 
     @model_validator(mode="after")
     def _can_be_read(self) -> "OccurredAt":
+        if bool(self.column) == (self.fixed is not None):
+            raise ValueError("give one of column and fixed")
+        if self.fixed is not None and len(self.model_fields_set) > 1:
+            raise ValueError("format, time_zone and ambiguous are for a column")
+        if self.fixed is not None and self.fixed.year not in _YEARS:
+            raise ValueError("fixed must be a moment of this century")
         moments(self.format, self.time_zone, self.ambiguous)
         return self
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress
 
@@ -124,7 +125,8 @@ class KafkaJournal:
             self._send_gathered(self._gathered[0].done.get_loop())
         self._closing.set()
         self._thread.join()
-        self._producer.flush(self._bounds.delivery_s)
+        with suppress(KafkaException):
+            self._producer.flush(self._bounds.delivery_s)
         _give_up(self._producer)
 
     def _send_gathered(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -156,7 +158,8 @@ class KafkaJournal:
             return
 
         def delivered(error: KafkaError | None, _: Message) -> None:
-            if not loop.is_closed():
+            # When the loop is closed, nobody waits for the outcome.
+            with suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle, self._failure(error))
 
         value, headers = to_message(events, refusals)
@@ -187,12 +190,15 @@ class KafkaJournal:
             if not self._checked:
                 self._closing.wait(_LOOK_AGAIN_S)
                 self._checked = self._check_again()
-            self._producer.poll(_POLL_S)
+            try:
+                self._producer.poll(_POLL_S)
+            except KafkaException as error:
+                self._failure(error.args[0])
             if self._broken:
                 self._start_anew()
 
     def _start_anew(self) -> None:
-        """Make another producer: after a fatal error, such as a lost sequence of messages, this one sends no more."""
+        """Make another producer: after a fatal error, such as a gap in its sequence, this one sends no more."""
         log.error("journal_producer_made_anew", topic=self._topic.name)
         old, self._producer = self._producer, self._new_producer()
         self._broken = False
@@ -256,4 +262,5 @@ def _settle(done: "asyncio.Future[Receipt]", outcome: Receipt | MangroveError) -
 def _give_up(producer: Producer) -> None:
     """Tell the senders of everything that still waits in a producer that it was not made durable."""
     producer.purge()
-    producer.flush(1.0)
+    with suppress(KafkaException):
+        producer.flush(1.0)

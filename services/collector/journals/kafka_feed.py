@@ -166,7 +166,7 @@ class KafkaFeed:
         size = 0
         until = time.monotonic() + _ANSWER_S
         while size < max_bytes and self._next < self._end:
-            message = self._consumer.poll(_POLL_S)
+            message = self._poll()
             if message is None:
                 if time.monotonic() < until:
                     continue
@@ -185,6 +185,12 @@ class KafkaFeed:
             self._next = offset + 1
             size += len(message.value() or b"")
         return messages
+
+    def _poll(self) -> Message | None:
+        try:
+            return self._consumer.poll(_POLL_S)
+        except KafkaException as error:
+            self._unavailable(error.args[0])
 
     def _records(self, messages: list[Message]) -> list[Record]:
         """Return what the messages hold, up to one that is damaged; that one is told when it is the first."""

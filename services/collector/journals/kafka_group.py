@@ -80,10 +80,13 @@ class KafkaFeeds:
 
     def _serve(self, timeout_s: float) -> None:
         """Let the group's news in; what else comes are errors, as this consumer is paused."""
-        for message in self._member.consume(_REBALANCE_EVENTS, timeout_s):
-            error = message.error()
-            if error is not None:
-                log.warning("kafka_group_error", group=self._group, code=error.name())
+        try:
+            messages = self._member.consume(_REBALANCE_EVENTS, timeout_s)
+        except KafkaException as error:
+            log.error("kafka_group_error", group=self._group, code=error.args[0].name())
+            raise JournalUnavailable from None
+        for problem in filter(None, (message.error() for message in messages)):
+            log.warning("kafka_group_error", group=self._group, code=problem.name())
 
     def _assign(self, member: Consumer, partitions: list[TopicPartition]) -> None:
         member.incremental_assign(partitions)

@@ -1,5 +1,6 @@
 """The Kafka topic that both ends of the journal share: how to reach it, what it must be like, how it is made."""
 
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -34,6 +35,9 @@ _FORBIDDEN = {
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
 _REFUSED = {KafkaError.TOPIC_EXCEPTION, KafkaError.POLICY_VIOLATION, KafkaError.INVALID_CONFIG}
+_SILENT = logging.getLogger("librdkafka")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
 
 
 class KafkaTopicUnfit(MangroveError):
@@ -94,7 +98,7 @@ class KafkaTopic:
                 f"journal.kafka_options may not set {', '.join(clash)}: the journal's promises rest on it. Take it out."
             )
         # librdkafka's own log lines name hosts and users; what went wrong is told by its code instead.
-        quiet = {"log_level": 0, "error_cb": _ErrorLog(kind)}
+        quiet = {"log_level": 0, "logger": _SILENT, "error_cb": _ErrorLog(kind)}
         return {"client.id": "mangrove", **defaults, **self._options, **fixed, **quiet}
 
     def client(self, make: Any, config: dict[str, Any]) -> Any:

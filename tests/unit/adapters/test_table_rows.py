@@ -57,6 +57,11 @@ def test_a_row_whose_key_is_empty_is_refused(cell: str | None) -> None:
     assert reason({"id": cell}) == "id:EMPTY"
 
 
+def test_rows_without_a_time_share_the_one_that_is_declared() -> None:
+    event = mapped({"at": "never"}, occurred_at={"fixed": "2026-01-05T09:00:00.5+01:00"})
+    assert event.occurred_at_unix_nano == 1767600000_500_000_000
+
+
 def test_identifiers_are_taken_from_each_column_that_holds_one() -> None:
     event = mapped({"p1": " 13912345678 ", "p2": "", "no": 4711}, identifiers={"phone": ["p1", "p2"], "customer": "no"})
     assert [(one.type, one.value) for one in event.identifiers] == [

@@ -171,6 +171,7 @@ def test_a_key_ends_at_its_time_also_while_the_file_is_broken(tmp_path: Path) ->
         caller_table("a", "k") + caller_table("b", "k"),
         caller_table("a", "k") + caller_table("a", "l"),
         '[[caller]]\nname = "a"\nrole = "source"\ncertificates = []\n',
+        '[[caller]]\nname = "a"\nrole = "source"\nkey_hash = "k"\nkey = 3\n',
     ],
 )
 def test_a_file_that_breaks_a_rule_lets_no_server_start(text: str, tmp_path: Path) -> None:

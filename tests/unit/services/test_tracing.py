@@ -1,6 +1,7 @@
 """Spans tell names of the code, numbers and reason codes; whatever fails inside them, never a value."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -198,8 +199,16 @@ assert not any(name.startswith("opentelemetry") for name in sys.modules)
 
 @pytest.mark.timeout(20)
 def test_a_destination_that_does_not_answer_does_not_keep_a_process_from_ending() -> None:
-    tracing.configure(TracingSettings(endpoint=f"http://127.0.0.1:{free_port()}", ratio=1), "mangrove-collector", "0")
-    for _ in range(3000):
-        with tracing.call("Collect", {}):
-            pass
-    tracing.close()
+    code = """
+import sys
+from services import tracing
+from services.settings import TracingSettings
+tracing.configure(TracingSettings(endpoint=sys.argv[1], ratio=1), "mangrove-collector", "0")
+for _ in range(3000):
+    with tracing.call("Collect", {}):
+        pass
+tracing.close()
+"""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        subprocess.run([sys.executable, "-c", code, endpoint], check=True)
