@@ -115,7 +115,12 @@ class _Compiler:
             path: What stands before the paths of its fields.
             remembered: Whether what it returns is kept for other events.
         """
-        lines = ["if Unknown(m):", "    return None", "fields = run.fields", "out = {}" if path else "out = run.blank.copy()"]
+        lines = [
+            "if Unknown(m):",
+            "    return None",
+            "fields = run.fields",
+            "out = {}" if path else "out = run.blank.copy()",
+        ]
         types = self._types_of(plan)
         for one in (plan.fields[number] for number in sorted(plan.fields)):
             if one.kind is Kind.MESSAGE and one.child is not None:
@@ -262,7 +267,7 @@ class _Compiler:
                 f"        run.{put}(f, out, {one.name!r}, v)",
             ]
         if path == self._envelope.event_id:
-            return ["run.event_ids.append(v)"]
+            return ["run.event_ids[run.event] = v"]
         if one.treatment is Treatment.IDENTIFIER and one.identifier_type:
             return [f"{out} = {token}({one.identifier_type!r}, v)"]
         if one.treatment is Treatment.IDENTIFIER:

@@ -31,7 +31,7 @@ class Said(NamedTuple):
     """One message: its place in the batch, its source, conversation and party, its event's id, its text."""
 
     place: int
-    thread: tuple[str, str, str]
+    thread: tuple[str, str, int]
     event_id: str
     text: str
 
@@ -97,7 +97,7 @@ class Conversations:
     """
 
     def __init__(self) -> None:
-        self._threads: dict[tuple[str, str, str], _Thread] = {}
+        self._threads: dict[tuple[str, str, int], _Thread] = {}
 
     def windows(self, batch: Iterable[Said], now_s: float) -> Iterator[Window]:
         """Take in the messages of a batch, in their order, and give what is to be looked at as one text.

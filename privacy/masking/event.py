@@ -16,7 +16,7 @@ from privacy.masking.plan import MessagePlan, Treatment
 from privacy.masking.policy import OnFailure
 from privacy.masking.refusals import Invalid, Refusal, Unmaskable
 from privacy.masking.run import Failure, Run, Told
-from privacy.masking.sealed import COLUMNS, MaskedEvent, NotMasked, Stamp, columns_of, seal
+from privacy.masking.sealed import ENVELOPE, MaskedEvent, NotMasked, blank_of, record_of, seal
 from privacy.masking.texts import SPLIT_FIELD, Memories, TextFields
 from privacy.masking.treat import text_fields, tree_of
 from privacy.masking.validate import violations
@@ -43,21 +43,21 @@ _NOTHING = MaskedSlice((), ())
 
 @dataclass(slots=True)
 class _Part:
-    """Some events of a batch: their columns, or which rules they break, and the run that masks their texts."""
+    """Some events of a batch: their records, or which rules they break, and the run that masks their texts."""
 
     first: int
     run: Run
-    columns: list[dict[str, Any] | Invalid] = field(default_factory=list)
-
-    @property
-    def is_full(self) -> bool:
-        return self.run.size >= _WORK_AT_ONCE or len(self.columns) >= _EVENTS_AT_ONCE
+    records: list[dict[str, Any] | Invalid] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
 
 
-class _NoTexts:
-    """Stands for a run where an event is only looked at."""
+class _OnlyLooking:
+    """Stands for a run where nothing is kept of an event."""
 
     def __init__(self) -> None:
+        self.blank: dict[str, Any] = {}
+        self.event_ids: dict[int, str] = {}
+        self.event = 0
         self.fields = self
 
     def __getitem__(self, _path: str) -> None:
@@ -88,7 +88,7 @@ class EventMasker:
         self._plan = plan
         self._pseudonymiser = pseudonymiser
         self._masker = masker
-        self._read = compile_reader(plan, pseudonymiser.token, COLUMNS)
+        self._read = compile_reader(plan, pseudonymiser.token, ENVELOPE)
         self._memories = Memories(text_fields(plan, (Treatment.URL,)))
         self._sources: dict[str, TextFields] = {}
         self._conversations = Conversations()
@@ -107,7 +107,7 @@ class EventMasker:
 
     def violations(self, event: Message) -> list[Violation]:
         """Return which rules of the schema the event breaks; empty if it is valid."""
-        return violations(event, self._plan) if self._read(event, _NoTexts()) is None else []
+        return violations(event, self._plan) if self._read(event, _OnlyLooking()) is None else []
 
     def refusal(self, event: Message, source: str, received_at: datetime, broken: Sequence[Violation]) -> Refusal:
         """Record that an event was refused: which rules it broke, nothing of what it held."""
@@ -154,51 +154,61 @@ class EventMasker:
             received_at: The collector's clock, UTC.
         """
         parts: list[_Part] = []
-        for part in self._parts(events, source):
+        for part in self._parts(events, source, blank_of(source, received_at)):
             if parts:
                 yield _NOTHING
             parts.append(part)
         timeouts: list[MaskingFailed] = []
         across: dict[int, list[Found]] = {}
         lost: list[Failure] = []
-        said = self._said(events, parts, source)
+        said = (one for part in parts for one in part.said)
         for windows in _groups(self._conversations.windows(said, received_at.timestamp()), _cost):
             self._look_across(windows, across, lost, timeouts)
             yield _NOTHING
-        stamp = Stamp.of(source, received_at)
         for part in parts:
-            part.run.lose([one for one in lost if part.first <= one.event < part.first + len(part.columns)])
+            part.run.lose([one for one in lost if part.first <= one.event < part.first + len(part.records)])
             for _ in part.run.fill_in(across, timeouts):
                 yield _NOTHING
-            yield self._sealed(part, stamp)
+            yield self._sealed(part)
 
     def explain(self, event: Message, source: str, received_at: datetime) -> tuple[list[Told], list[Failure]]:
         """Return what would be done with each text of an event, and where a detector failed; for a dry run."""
-        run = Run(self._pseudonymiser, self._masker, TextFields(self._masker.policy, source, None))
+        run = Run(self._pseudonymiser, self._masker, TextFields(self._masker.policy, source, None), {})
         run.told = []
-        tree = tree_of(run, event, self._plan)
+        tree_of(run, event, self._plan)
         across: dict[int, list[Found]] = {}
         lost: list[Failure] = []
-        said = self._said([event], [_Part(0, run, [tree.fields])], source)
+        said = [_said(0, event, source)] if _is_part(event, run) else []
         self._look_across(list(self._conversations.windows(said, received_at.timestamp())), across, lost, [])
         run.lose(lost)
         for _ in run.fill_in(across, []):
             pass
         return run.told, run.failures
 
-    def _parts(self, events: Sequence[Message], source: str) -> Iterator[_Part]:
+    def _parts(self, events: Sequence[Message], source: str, blank: dict[str, Any]) -> Iterator[_Part]:
         """Read events, a bounded amount of them between two steps."""
         fields = self._sources.get(source)
         if fields is None:
             fields = self._sources[source] = TextFields(self._masker.policy, source, self._memories)
-        part = _Part(0, Run(self._pseudonymiser, self._masker, fields))
+        read = self._read
+        part = _Part(0, Run(self._pseudonymiser, self._masker, fields, blank))
+        run, records = part.run, part.records
         for place, event in enumerate(events):
-            if part.is_full:
+            if run.size >= _WORK_AT_ONCE or len(records) >= _EVENTS_AT_ONCE:
                 yield part
-                part = _Part(place, Run(self._pseudonymiser, self._masker, fields))
-            part.run.event = place
-            columns = self._read(event, part.run)
-            part.columns.append(columns if columns is not None else self._read_closely(event, part.run))
+                part = _Part(place, Run(self._pseudonymiser, self._masker, fields, blank))
+                run, records = part.run, part.records
+            run.event = place
+            record = read(event, run)
+            if record is None:
+                records.append(closer := self._read_closely(event, run))
+                if isinstance(closer, Invalid):
+                    continue
+                record = closer
+            else:
+                records.append(record)
+            if record["event_type"] == "message_sent" and _is_part(event, run):
+                part.said.append(_said(place, event, source))
         yield part
 
     def _read_closely(self, event: Message, run: Run) -> dict[str, Any] | Invalid:
@@ -206,17 +216,8 @@ class EventMasker:
         broken = violations(event, self._plan)
         if broken:
             return Invalid(tuple(broken))
-        return columns_of(tree_of(run, event, self._plan).fields, event.WhichOneof("body") or "")
-
-    def _said(self, events: Sequence[Message], parts: Sequence[_Part], source: str) -> Iterator[Said]:
-        if self._masker.policy.for_field(source, SPLIT_FIELD).dropped:
-            return
-        for part in parts:
-            for place, columns in enumerate(part.columns, part.first):
-                if isinstance(columns, dict) and "message_sent" in columns and "conversation_id" in columns:
-                    thread = (source, columns["conversation_id"], columns["message_sent"].get("party", ""))
-                    text = events[place].message_sent.text  # type: ignore[attr-defined]
-                    yield Said(place, thread, columns["event_id"], text)
+        run.event_ids[run.event] = event.event_id  # type: ignore[attr-defined]
+        return record_of(tree_of(run, event, self._plan).fields, event.WhichOneof("body") or "", run.blank)
 
     def _look_across(
         self,
@@ -233,20 +234,34 @@ class EventMasker:
             for place, one in window.across(found):
                 across.setdefault(place, []).append(one)
 
-    def _sealed(self, part: _Part, stamp: Stamp) -> MaskedSlice:
+    def _sealed(self, part: _Part) -> MaskedSlice:
         refused: dict[int, str] = {}
         failures = part.run.failures
         if failures and self._masker.policy.detectors.on_failure is OnFailure.REFUSE:
             refused = {failure.event: failure.path for failure in reversed(failures)}
+        ids = part.run.event_ids
+        tokens = dict(zip(ids, self._pseudonymiser.tokens("event", list(ids.values())), strict=True))
         sealed: list[Outcome] = []
-        for place, columns in enumerate(part.columns, part.first):
-            if isinstance(columns, Invalid):
-                sealed.append(columns)
+        for place, record in enumerate(part.records, part.first):
+            if isinstance(record, Invalid):
+                sealed.append(record)
             elif place in refused:
                 sealed.append(Unmaskable(refused[place]))
             else:
-                sealed.append(seal(columns, stamp))
+                sealed.append(seal(record, tokens[place]))
         return MaskedSlice(tuple(sealed), tuple(failure.cause for failure in failures))
+
+
+def _is_part(event: Any, run: Run) -> bool:
+    """Say whether an event is a message of a conversation whose texts are stored."""
+    return bool(
+        event.conversation_id and event.WhichOneof("body") == "message_sent" and run.fields[SPLIT_FIELD] is not None
+    )
+
+
+def _said(place: int, event: Any, source: str) -> Said:
+    message = event.message_sent
+    return Said(place, (source, event.conversation_id, message.party), event.event_id, message.text)
 
 
 def _groups(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:

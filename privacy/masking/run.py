@@ -67,15 +67,19 @@ class Run:
         pseudonymiser: Makes tokens of identifiers.
         masker: Masks texts.
         fields: The fields of whoever sent the events.
+        blank: What each event's record begins with.
 
     Attributes:
         event: The place of the event whose texts come next.
+        event_ids: Names of events by their places; their tokens are made together.
         size: How much work waits, in characters.
     """
 
-    def __init__(self, pseudonymiser: Pseudonymiser, masker: Masker, fields: TextFields) -> None:
+    def __init__(self, pseudonymiser: Pseudonymiser, masker: Masker, fields: TextFields, blank: dict[str, Any]) -> None:
         self.token = pseudonymiser.token
         self.fields = fields
+        self.blank = blank
+        self.event_ids: dict[int, str] = {}
         self.failures: list[Failure] = []
         self.told: list[Told] | None = None
         self.event = 0
@@ -90,7 +94,8 @@ class Run:
         self.failures += failures
 
     def forget_event(self) -> None:
-        """Let go of the texts of the event at hand."""
+        """Let go of the texts of the event at hand, and of its name."""
+        self.event_ids.pop(self.event, None)
         for noted in (self._waiting, self._endings):
             while noted and _event_of(noted[-1]) == self.event:
                 noted.pop()
@@ -118,12 +123,12 @@ class Run:
             number: What the text was written from; it goes back if nothing in it is personal.
         """
         container[place] = None
-        waiting = _Waiting(self.event, field, container, place, text, label, whole, number)
-        if field.memory is not None and waiting.is_plain and (known := field.memory.get(text)) is not None:
-            container[place] = known
-            return
+        if field.memory is not None and not label and whole is None and number is None:
+            container[place] = known = field.memory.get(text)
+            if known is not None:
+                return
         self.size += len(text) + _COST_OF_ONE
-        self._waiting.append(waiting)
+        self._waiting.append(_Waiting(self.event, field, container, place, text, label, whole, number))
 
     def url(self, field: TextField, container: Any, place: Any, url: str) -> None:
         """Note a URL that goes to container[place] when its pieces are masked."""

@@ -76,9 +76,10 @@ def seal(record: dict[str, Any], event_id: str) -> MaskedEvent:
         event_id: The pseudonym of its id.
     """
     body = record["body"]
-    if "emotion" in body:
-        record["emotion"] = orjson.dumps(body.pop("emotion")).decode()
+    if emotion := body.pop("emotion", None):
+        record["emotion"] = orjson.dumps(emotion).decode()
     record["event_id"] = event_id
+    record["context"] = record["context"] or None
     record["occurred_at"] //= 1000
     record["body"] = orjson.dumps(body).decode()
     return MaskedEvent(event_id, orjson.dumps(record), _SEAL)
@@ -95,7 +96,7 @@ def _of_consent(fields: dict[str, Any]) -> object:
 
 
 def _of_context(fields: dict[str, Any]) -> object:
-    return orjson.dumps(fields).decode() if fields else None
+    return orjson.dumps(fields).decode() if fields else ""
 
 
 ENVELOPE = Envelope(

@@ -88,7 +88,8 @@ class AsyncCollectorClient:
         When it raises, something went wrong with an earlier batch, and this event was not taken.
 
         Raises:
-            CollectorRefused: if a batch was refused for good; its events are counted as undelivered.
+            CollectorRefused: if a batch was refused for good. Its events are counted as undelivered, or wait in the
+                spill folder if not the batch but who sends it was refused.
             CollectorBusy: if a batch could not be delivered in time; it is tried on.
             SpillFull: if the spill folder is full and set to say so.
         """

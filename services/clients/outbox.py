@@ -234,6 +234,11 @@ class Outbox:
                 return await self._deliver(request, spill.after_s)
         except CollectorBusy:
             self._is_away = True
+        except CollectorRefused as error:
+            if error.is_about_batch:
+                raise
+            self._is_away = True
+            self._changes.report(error)
         try:
             await _on_disk(spill.put, request.SerializeToString(), len(request.events))
         except SpillFull as full:
@@ -273,7 +278,7 @@ class Outbox:
                     await _on_disk(spill.set_aside, waiting, error.sentence)
                     self._changes.tell()
                 else:
-                    log.warning("spill_rests", why=error.sentence, events=spill.events)
+                    self._changes.report(error)
                     await asyncio.sleep(_REFUSED_PAUSE_S)
             else:
                 self._is_away = False

@@ -49,9 +49,11 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Land what waits, then stop.")] = False,
 ) -> None:
     """Land what the collector acknowledged until SIGTERM or Ctrl-C."""
+    from services import tracing
     from services.collector.bootstrap import lander_at, serve_landing_metrics
 
     installation = Home(home)
+    tracing.configure(installation.settings.tracing, "mangrove-lander", "0")
     lander = lander_at(installation)
     if once:
         landed = lander.drain()
@@ -63,6 +65,7 @@ def run(
     with serve_landing_metrics(installation):
         lander.run(stop)
     lander.close()
+    tracing.close()
 
 
 @lander_app.command(epilog="Example: mangrove lander maintain --home .mangrove")

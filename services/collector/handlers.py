@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from privacy.consent import may_store
 from privacy.errors import MangroveError
 from privacy.masking import EventMasker, MaskedEvent, MaskedSlice, Refusal, Unmaskable, Violation
+from services import tracing
 from services.access import Caller
 from services.collector.metrics import BATCH_EVENTS, MASKING_FAILURES, VERDICTS, VIOLATIONS
 from services.collector.ports import Journal
@@ -146,7 +147,8 @@ async def _taken(batch: Batch, by: Collecting) -> list[Verdict]:
     verdicts: list[Verdict | None] = [_refuse(event, batch.caller, by.masker) for event in batch.events]
     waiting = [index for index, verdict in enumerate(verdicts) if verdict is None]
     masked: dict[int, MaskedEvent] = {}
-    results = await _mask([batch.events[index].message for index in waiting], batch, by.masker)
+    with tracing.span("mask", events=len(waiting)):
+        results = await _mask([batch.events[index].message for index in waiting], batch, by.masker)
     for index, result in zip(waiting, results, strict=True):
         if isinstance(result, Unmaskable):
             verdicts[index] = Verdict(Outcome.REFUSED_UNMASKABLE, (result.violation,))
@@ -154,7 +156,8 @@ async def _taken(batch: Batch, by: Collecting) -> list[Verdict]:
             masked[index] = result
     refusals = _refusals(batch, verdicts, by.masker)
     if masked or refusals:
-        receipt = await by.journal.append(batch.caller.name, list(masked.values()), refusals)
+        with tracing.span("journal", events=len(masked), refusals=len(refusals)):
+            receipt = await by.journal.append(batch.caller.name, list(masked.values()), refusals)
         for index, is_new in zip(masked, receipt.is_new, strict=True):
             verdicts[index] = _ACCEPTED if is_new else _DUPLICATE
     return _counted([verdict for verdict in verdicts if verdict is not None], batch.caller.name)

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 
 from privacy.errors import MangroveError
+from services import tracing
 from services.collector.metrics import CONFLICTS, LANDED, REPEATS, ROUND_SECONDS
 from services.collector.ports import (
     Feed,
@@ -135,13 +136,19 @@ class Lander:
             return Landed()
         started = time.monotonic()
         through = records[-1].sequence
-        refusals, _ = self._append(self._refusals, tables.QUARANTINE_EVENTS, name, records)
-        events, repeats = self._append(self._events, tables.BRONZE_EVENTS, name, records)
-        feed.forget(through)
+        with tracing.call("land", {}, records=len(records)):
+            events, refusals, repeats = self._moved(feed, records, through)
         self._through[name] = through
         ROUND_SECONDS.observe(time.monotonic() - started)
         log.info("landed", journal=feed.name, events=events, refusals=refusals, repeats=repeats, through=through)
         return Landed(events, refusals, repeats)
+
+    def _moved(self, feed: Feed, records: Sequence[Record], through: int) -> tuple[int, int, int]:
+        name = feed.journal_id
+        refusals, _ = self._append(self._refusals, tables.QUARANTINE_EVENTS, name, records)
+        events, repeats = self._append(self._events, tables.BRONZE_EVENTS, name, records)
+        feed.forget(through)
+        return events, refusals, repeats
 
     def _append(self, target: LandedTable, table: Table, journal_id: str, records: Sequence[Record]) -> tuple[int, int]:
         """Append what a table does not have yet; return how many rows, and how many were there already."""

@@ -140,16 +140,20 @@ def test_a_spilled_batch_that_is_refused_for_good_is_set_aside_and_those_behind_
     assert len(list((tmp_path / "spill" / "set-aside").iterdir())) == 1
 
 
-def test_a_key_of_the_source_that_is_refused_leaves_what_was_spilled_where_it_is(
+def test_a_source_that_is_refused_is_told_and_its_events_wait_until_it_is_let_in(
     away: FakeCollector, tmp_path: Path, key: bytes
 ) -> None:
+    away.start()
+    away.before.extend([refuse(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")] * 2)
     spill = a_spill(tmp_path / "spill", key)
-    with CollectorClient(away.address, "revoked", spill=spill) as client:
-        client.send_all(events_of(30))
-        away.before.append(refuse(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"))
-        away.start()
-        until(lambda: away.batches != [])
-        assert not client.drain(0.1)
+    with CollectorClient(away.address, "revoked", spill=spill, batch_events=30) as client:
+        for _ in range(2):  # as it is sent, and when it is sent again from the disk
+            with pytest.raises(CollectorRefused) as refused:
+                until(lambda: client.send_all(events_of(30)))
+            assert refused.value.reason == "UNAUTHENTICATED"
+    assert client.tally.undelivered == 0
+    assert spill.events >= 30
+    waiting = spill.events
     with CollectorClient(away.address, "renewed", spill=a_spill(tmp_path / "spill", key)) as client:
         assert client.drain(30)
-    assert len(away.taken) == 30
+    assert len(away.taken) == waiting

@@ -27,7 +27,13 @@ _TRUTHS = {
     **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0"), False),
 }
-_FLOATS = (FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT)
+_FLOATS = frozenset((FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT))
+_NUMBERS = _FLOATS | {
+    FieldDescriptor.CPPTYPE_INT32,
+    FieldDescriptor.CPPTYPE_INT64,
+    FieldDescriptor.CPPTYPE_UINT32,
+    FieldDescriptor.CPPTYPE_UINT64,
+}
 
 
 class CellUnfit(MangroveError):
@@ -137,9 +143,9 @@ def convert_of(field: FieldDescriptor, times: int = 1) -> Convert:
         return text_of
     if field.type == field.TYPE_BOOL:
         return truth_of
-    if field.type in (field.TYPE_BYTES, field.TYPE_MESSAGE):
+    if not is_number(field):
         raise FieldUnsupported
-    return _float(times) if field.type in _FLOATS else _whole(times)
+    return _float(times) if field.cpp_type in _FLOATS else _whole(times)
 
 
 def is_map(field: FieldDescriptor) -> bool:
@@ -150,6 +156,11 @@ def is_map(field: FieldDescriptor) -> bool:
 def is_open(field: FieldDescriptor) -> bool:
     """Say whether a field takes keys of the sender's own: a map or a Struct."""
     return is_map(field) or (field.message_type is not None and field.message_type.full_name == STRUCT)
+
+
+def is_number(field: FieldDescriptor) -> bool:
+    """Say whether a field holds a number."""
+    return field.cpp_type in _NUMBERS
 
 
 def put(message: Message, field: FieldDescriptor, value: Any) -> None:

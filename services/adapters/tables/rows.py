@@ -1,32 +1,18 @@
 """Makes events of rows as a mapping says, compiled once against the schema so that typing errors are found early."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
-
-from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
+from collections.abc import Callable, Iterator
 
 from mangrove.event.v1 import event_pb2
-from mangrove.privacy.v1 import options_pb2
 from services.adapters.account import Mapped, Outcome, Skipped, Unmapped
-from services.adapters.tables import cells
-from services.adapters.tables.cells import Cell, CellUnfit, Convert, FieldUnsupported, Row
-from services.adapters.tables.mapping import Condition, ConsentRule, Id, MappingInvalid, OccurredAt, TableMapping, Value
-from services.adapters.tables.moments import moments
+from services.adapters.tables import steps
+from services.adapters.tables.cells import CellUnfit, Row, text_of
+from services.adapters.tables.mapping import Condition, MappingInvalid, TableMapping
+from services.adapters.tables.steps import Step
 
 MOST_EVENT_BYTES = 3_000_000
 """A larger event would make the collector refuse the whole batch that it travels in."""
 
-_EVENT = event_pb2.Event.DESCRIPTOR
-_BODIES = frozenset(field.name for field in _EVENT.oneofs_by_name["body"].fields)
-_CHANNEL = _EVENT.fields_by_name["channel"]
-_FIRST_REFERENCE = 20
-_IDENTIFIERS = {
-    name: number
-    for name, number in cells.enum_names(options_pb2.IdentifierType.DESCRIPTOR).items()
-    if number < _FIRST_REFERENCE
-}
-_PURPOSES = cells.enum_names(event_pb2.Purpose.DESCRIPTOR)
+_BODIES = frozenset(field.name for field in event_pb2.Event.DESCRIPTOR.oneofs_by_name["body"].fields)
 
 
 class RowMapper:
@@ -47,18 +33,19 @@ class RowMapper:
             (_body(n, rule.body), _condition(rule.when) if rule.when else None) for n, rule in enumerate(mapping.event)
         ]
         self._steps = [
-            id_step(mapping.id),
-            channel_step(mapping.channel),
-            occurred_at_step(mapping.occurred_at),
-            *identifier_steps(mapping),
+            steps.id_step(mapping.id),
+            steps.channel_step(mapping.channel),
+            steps.occurred_at_step(mapping.occurred_at),
+            *steps.identifier_steps(mapping.identifiers),
+            *([steps.conversation_step(mapping.conversation)] if mapping.conversation else []),
+            steps.consent_step(mapping.consent),
         ]
-        self._steps += [conversation_step(mapping.conversation), consent_step(mapping.consent)]
         self._fields: dict[str, list[Step]] = {"context": [], **{body: [] for body, _ in self._rules}}
         for path, value in mapping.fields.items():
             root = path.partition(".")[0]
             if root not in self._fields:
                 raise MappingInvalid((f'fields."{path}"', "write context or the name of a body under [[event]] first"))
-            self._fields[root].append(field_step(path, value))
+            self._fields[root].append(steps.field_step(path, value))
 
     def map(self, row: Row) -> Outcome:
         """Return what becomes of a row: one event, or why there is none."""
@@ -83,13 +70,13 @@ class RowMapper:
 
 def _columns(mapping: TableMapping) -> Iterator[str]:
     yield from mapping.id.columns
-    for types in mapping.identifiers.values():
-        yield from types
+    yield from filter(None, [mapping.occurred_at.column, mapping.conversation, mapping.consent.column])
+    for columns in mapping.identifiers.values():
+        yield from columns
     for value in (mapping.channel, *mapping.fields.values()):
-        yield from (value.columns.values() if value.columns else [value.column] if value.column else [])
+        yield from filter(None, [value.column, *value.columns.values()])
     for condition in (*mapping.skip_when, *(rule.when for rule in mapping.event if rule.when)):
         yield condition.column
-    yield from filter(None, [mapping.occurred_at.column, mapping.conversation, mapping.consent.column])
 
 
 def _body(place: int, name: str) -> str:
@@ -107,6 +94,6 @@ def _condition(condition: Condition) -> Callable[[Row], bool]:
         cell = row.column(condition.column)
         if condition.empty is not None:
             return (cell is None) is condition.empty
-        return isinstance(cell, str | int) and cells.text_of(cell) in wanted
+        return isinstance(cell, str | int) and text_of(cell) in wanted
 
     return holds

@@ -1,6 +1,6 @@
 """The parts of the making of an event: each reads some columns of a row and sets what they are for."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -35,7 +35,10 @@ class Step(NamedTuple):
 
 
 def id_step(rule: Id) -> Step:
-    """The dataset and the key's cells with colons between them, or the row's place; a colon in a cell is escaped."""
+    """Set the event id: the dataset and the key's cells with colons between them, or the row's place.
+
+    Colons in cells are escaped, so that two keys never read the same.
+    """
 
     def apply(row: Row, event: event_pb2.Event) -> None:
         parts = [_required(row.column(column)) for column in rule.columns] or [str(row.place)]
@@ -47,6 +50,7 @@ def id_step(rule: Id) -> Step:
 
 
 def channel_step(value: Value) -> Step:
+    """Set the channel; a row must have one."""
     read = _reader("channel", value, cells.convert_of(_CHANNEL))
 
     def apply(row: Row, event: event_pb2.Event) -> None:
@@ -59,6 +63,7 @@ def channel_step(value: Value) -> Step:
 
 
 def occurred_at_step(rule: OccurredAt) -> Step:
+    """Set when it happened; a row must say it unless the mapping does."""
     read = moments(rule.format, rule.time_zone, rule.ambiguous)
     fixed = read(rule.fixed.isoformat()) if rule.fixed is not None else None
 
@@ -74,8 +79,13 @@ def occurred_at_step(rule: OccurredAt) -> Step:
     return Step("occurred_at", apply)
 
 
-def identifier_steps(mapping: TableMapping) -> Iterator[Step]:
-    for name, columns in mapping.identifiers.items():
+def identifier_steps(identifiers: Mapping[str, Sequence[str]]) -> Iterator[Step]:
+    """Add an identifier for each column that holds one.
+
+    Raises:
+        MappingInvalid: if a type names no person, or there is no such type.
+    """
+    for name, columns in identifiers.items():
         if name not in _IDENTIFIERS:
             raise MappingInvalid((f"identifiers.{name}", f"write one of {', '.join(_IDENTIFIERS)}"))
         for column in columns:
@@ -84,23 +94,24 @@ def identifier_steps(mapping: TableMapping) -> Iterator[Step]:
 
 def _identifier(number: int, column: str) -> Callable[[Row, event_pb2.Event], None]:
     def apply(row: Row, event: event_pb2.Event) -> None:
-        cell = row.column(column)
-        if cell is not None:
-            event.identifiers.add(type=number, value=cells.text_of(cell).strip())
+        name = _text(row.column(column))
+        if name:
+            event.identifiers.add(type=number, value=name)
 
     return apply
 
 
 def conversation_step(column: str) -> Step:
+    """Set the conversation, if the row is part of one."""
+
     def apply(row: Row, event: event_pb2.Event) -> None:
-        cell = row.column(column) if column else None
-        if cell is not None:
-            event.conversation_id = cells.text_of(cell).strip()
+        event.conversation_id = _text(row.column(column))
 
     return Step("conversation", apply)
 
 
 def consent_step(rule: ConsentRule) -> Step:
+    """Set what the customer allowed; a word that is not understood refuses the row."""
     allowed: list[Any] = [_PURPOSES[purpose] for purpose in rule.purposes or ()]
 
     def listed(cell: Cell) -> list[Any]:
@@ -128,6 +139,11 @@ def _purpose(word: str) -> Any:
 
 
 def field_step(path: str, value: Value) -> Step:
+    """Set a field of the body or of the context, typed as the schema says.
+
+    Raises:
+        MappingInvalid: if the schema has no such field, or it cannot be set from a table.
+    """
     where = f'fields."{path}"'
     *names, last = path.split(".")
     message = _EVENT
@@ -141,6 +157,8 @@ def field_step(path: str, value: Value) -> Step:
         raise MappingInvalid((where, f"the schema has no field '{last}' there; see event.proto"))
     if value.columns and not cells.is_open(target):
         raise MappingInvalid((where, "columns are for a Struct or a map; name one column"))
+    if value.times != 1 and not cells.is_number(target):
+        raise MappingInvalid((where, "times is for numbers"))
     try:
         read = _reader(where, value, cells.convert_of(target, value.times))
     except FieldUnsupported as error:
@@ -174,7 +192,7 @@ def _reader(where: str, value: Value, convert: Convert) -> Read:
 
     def read(row: Row) -> Any:
         cell = row.column(value.column)
-        word = "" if cell is None else cells.text_of(cell).strip()
+        word = _text(cell)
         if word in meant:
             return meant[word]
         if cell is None:
@@ -197,8 +215,12 @@ def _gathered(row: Row, columns: Mapping[str, str], convert: Convert) -> Any:
     return convert(told) if told else None
 
 
+def _text(cell: Cell) -> str:
+    return "" if cell is None else cells.text_of(cell).strip()
+
+
 def _required(cell: Cell) -> str:
-    text = "" if cell is None else cells.text_of(cell).strip()
+    text = _text(cell)
     if not text:
         raise CellUnfit("EMPTY")
     return text

@@ -207,6 +207,8 @@ class KafkaJournal:
     def _check(self) -> bool:
         try:
             self._topic.check()
+        except KafkaTopicUnfit:
+            raise
         except JournalUnavailable:
             return False
         return True

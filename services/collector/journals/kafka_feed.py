@@ -112,7 +112,7 @@ class KafkaFeed:
         Raises:
             JournalUnavailable: if the brokers do not answer.
         """
-        low, high = self._log()
+        low, high = self._topic.ends(self._partition)
         start = max(low, self._landed())
         if start >= high:
             return 0, 0.0
@@ -132,7 +132,7 @@ class KafkaFeed:
 
     def _range(self, after: int) -> tuple[int, int]:
         """Return the offset at which the records behind a sequence begin, and the one at which they end."""
-        low, high = self._log()
+        low, high = self._topic.ends(self._partition)
         if after > high or low > after > 0:
             what = f"{after} landed, and what there is begins behind {low} and ends with {high}"
             raise RecordsLost(self.name, what if self._is_same_topic() else _MADE_ANEW)
@@ -143,13 +143,6 @@ class KafkaFeed:
     def _is_same_topic(self) -> bool:
         self.is_current = self._topic.identity() == self._identity
         return self.is_current
-
-    def _log(self) -> tuple[int, int]:
-        """Return the first offset that the partition holds, and the one that its next message gets."""
-        try:
-            return self._consumer.get_watermark_offsets(self._at(0), timeout=_ANSWER_S)
-        except KafkaException as error:
-            self._unavailable(error.args[0])
 
     def _landed(self) -> int:
         """Return the sequence through which records landed: what was told here, else what the group's landers told."""

@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs forgot to export three of them
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs forgot to export four of them
     AdminClient,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     TopicDescription,
 )
 
@@ -27,7 +28,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _ANSWER_S = 5.0
-_VISIBLE_S = 10.0
+_READY_S = 10.0
 _KEPT_MS = 7 * 24 * 3600 * 1000
 _FORBIDDEN = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -40,10 +41,13 @@ _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
 
-class KafkaTopicUnfit(MangroveError):
+class KafkaTopicUnfit(JournalUnavailable):
     """The topic is missing, may not be used, or would lose what was acknowledged."""
 
     reason = "KAFKA_TOPIC_UNFIT"
+
+    def __init__(self, sentence: str) -> None:
+        MangroveError.__init__(self, sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,25 @@ class KafkaTopic:
         """
         return len(self._description().partitions)
 
+    def ends(self, partition: int) -> tuple[int, int]:
+        """Return the first offset that a partition holds, and the one that its next message gets.
+
+        A consumer could tell it too, but would ask behind its fetch, which the broker lets wait for new messages.
+
+        Raises:
+            KafkaTopicUnfit: if there is no such topic, or it may not be looked at.
+            JournalUnavailable: if the brokers do not answer.
+        """
+        place = TopicPartition(self.name, partition)
+        asked = [
+            self._admin.list_offsets(
+                {place: spec}, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_ANSWER_S
+            )[place]
+            for spec in (OffsetSpec.earliest(), OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        ]
+        first, end = (int(self._answer(future).offset) for future in asked)
+        return first, end
+
     def check(self) -> None:
         """See that an acknowledged message cannot get lost with one broker, and that the largest one fits.
 
@@ -191,14 +214,16 @@ class KafkaTopic:
                 ) from None
             if code != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise self._error(error) from None
-        self._await_visible()
+        self._await_leaders()
 
-    def _await_visible(self) -> None:
-        until = time.monotonic() + _VISIBLE_S
+    def _await_leaders(self) -> None:
+        """Wait until every partition of a new topic can be used."""
+        until = time.monotonic() + _READY_S
         while True:
             try:
-                self._description()
-            except KafkaTopicUnfit:
+                for partition in range(self.partitions()):
+                    self.ends(partition)
+            except JournalUnavailable:
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.05)

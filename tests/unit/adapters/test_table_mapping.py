@@ -97,6 +97,8 @@ def test_what_breaks_a_rule_is_told_by_its_key(tmp_path: Path, line: str, become
         ("message_sent.turn", {"fixed": 1.5}),
         ("message_sent.party", {"column": "p", "values": {"x": "machine"}}),
         ("message_sent.text", {"columns": {"a": "b"}}),
+        ("message_sent.text", {"column": "a", "times": 100}),
+        ("message_sent.party", {"column": "a", "times": 100}),
     ],
 )
 def test_a_field_that_the_schema_does_not_take_is_refused(path: str, value: Any) -> None:

@@ -76,9 +76,13 @@ def test_what_no_human_and_no_customer_wrote_is_a_bots(message_type, sender, age
 
 
 @pytest.mark.parametrize("more", [{"private": True}, {"message_type": "activity"}])
-@pytest.mark.parametrize("event", ["message_created", "message_updated"])
-def test_private_notes_and_activity_lines_are_no_conversation(event, more):
-    assert events_of(says.message(event, content="he sounds angry", **more)) == []
+def test_private_notes_and_activity_lines_are_no_conversation(more):
+    assert events_of(says.message(content="he sounds angry", **more)) == []
+    assert events_of(says.message("message_updated", content="he sounds angry", **more)) == []
+
+
+def test_what_was_submitted_on_a_private_note_is_no_conversation():
+    assert events_of({**says.survey(4, None), "private": True}) == []
 
 
 def test_of_an_attachment_only_that_there_was_a_message_is_told():

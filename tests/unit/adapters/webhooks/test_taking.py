@@ -154,10 +154,10 @@ async def test_an_unsigned_delivery_is_refused_whatever_it_holds(edge):
 
 async def test_a_header_or_parameter_that_comes_twice_counts_as_none(edge):
     delivery = chatwoot_delivery(edge.secrets.secret)
-    twice = [*delivery["headers"].items(), ("X-Chatwoot-Signature", "sha256=0")]
+    twice = [("X-Chatwoot-Signature", "sha256=0"), *delivery["headers"].items()]
     assert (await edge.client.post(**{**delivery, "headers": twice})).status_code == 401
     delivery = plain_delivery(edge.secrets)
-    params = [*delivery["params"].items(), ("signature", "0")]
+    params = [("signature", "0"), *delivery["params"].items()]
     assert (await edge.client.post(**{**delivery, "params": params})).status_code == 401
     assert edge.sink.events == []
 
