@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from privacy.masking.limits import Kind
@@ -98,7 +99,10 @@ class _Compiler:
 
     def __init__(self, token: Token, envelope: Envelope) -> None:
         self._names: dict[str, Any] = {
-            "Unknown": UnknownFieldSet,
+            "unknown_in": UnknownFieldSet,
+            "is_set": _method("HasField"),
+            "which_of": _method("WhichOneof"),
+            "written": _method("SerializeToString"),
             "has_unknown_fields": has_unknown_fields,
             "put_field": put_field,
             "truncated": truncated,
@@ -116,7 +120,7 @@ class _Compiler:
             remembered: Whether what it returns is kept for other events.
         """
         lines = [
-            "if Unknown(m):",
+            "if unknown_in(m):",
             "    return None",
             "fields = run.fields",
             "out = {}" if path else "out = run.blank.copy()",
@@ -161,12 +165,12 @@ class _Compiler:
                 "    if known is None:",
                 "        return None",
             ]
-            look.insert(0, "w = c.SerializeToString()")
+            look.insert(0, "w = written(c)")
         if one.repeated:
             return _each(one, self._column(one, path), look)
         missing = ["else:", "    return None"] if one.limits.required else []
         put = [f"c = m.{one.name}", *look, f"out[{self._column(one, path)!r}] = known"]
-        return [f"if m.HasField({one.name!r}):", *_inside(put), *missing]
+        return [f"if is_set(m, {one.name!r}):", *_inside(put), *missing]
 
     def _remembered(self, one: FieldPlan, child: MessagePlan, path: str) -> tuple[str, str]:
         names_somebody = any(field.treatment is Treatment.IDENTIFIER for field in child.fields.values())
@@ -185,7 +189,7 @@ class _Compiler:
             if one.oneof == choice and one.child is not None
         }
         return [
-            f"which = m.WhichOneof({choice!r})",
+            f"which = which_of(m, {choice!r})",
             "if which is None:",
             "    return None",
             f"known = {self._constant('readers', readers)}[which](getattr(m, which), run)",
@@ -197,7 +201,7 @@ class _Compiler:
 
     def _value(self, one: FieldPlan, path: str, types: str, token: str) -> list[str]:
         """Write how a field is read that holds no message of ours."""
-        is_set = f"m.HasField({one.name!r})" if one.explicit else "v"
+        is_set = f"is_set(m, {one.name!r})" if one.explicit else "v"
         if one.treatment is Treatment.UNKNOWN or one.oneof:
             return [f"v = m.{one.name}", f"if {'len(v)' if one.repeated else is_set}:", "    return None"]
         if one.repeated or one.kind in (Kind.STRUCT, Kind.MAP):
@@ -230,7 +234,7 @@ class _Compiler:
         unknown = ""
         if one.kind is Kind.STRUCT:
             unknown = " or any(map(has_unknown_fields, v))" if one.repeated else " or has_unknown_fields(v)"
-        is_set = f"m.HasField({one.name!r})" if one.kind is Kind.STRUCT and not one.repeated else f"len(m.{one.name})"
+        is_set = f"is_set(m, {one.name!r})" if one.kind is Kind.STRUCT and not one.repeated else f"len(m.{one.name})"
         return [
             f"if {is_set}:",
             f"    v = m.{one.name}",
@@ -278,16 +282,23 @@ class _Compiler:
         return [f"{out} = {value}"] if value else []
 
 
+def _method(name: str) -> Callable[..., Any]:
+    """Return a method of all messages, to be called without being looked for among the names of fields."""
+    found: Callable[..., Any] | None = vars(Struct.__mro__[1]).get(name)
+    return found or (lambda message, *arguments: getattr(message, name)(*arguments))
+
+
 def _each(one: FieldPlan, column: str, look: list[str]) -> list[str]:
     """Write how a list of messages is read."""
     most = one.limits.max_items
     return [
-        f"items = m.{one.name}[:]",
-        "if items:",
-        *([f"    if len(items) > {most}:", "        return None"] if most < math.inf else []),
+        f"items = m.{one.name}",
+        "count = len(items)",
+        "if count:",
+        *([f"    if count > {most}:", "        return None"] if most < math.inf else []),
         f"    many = out[{column!r}] = []",
-        "    for c in items:",
-        *_inside(_inside([*look, "if known:", "    many.append(known)"])),
+        "    for place in range(count):",
+        *_inside(_inside(["c = items[place]", *look, "if known:", "    many.append(known)"])),
         *(["else:", "    return None"] if one.limits.required else []),
     ]
 

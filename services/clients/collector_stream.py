@@ -12,15 +12,14 @@ from typing import Any, Self
 
 import grpc
 import structlog
-import tenacity
 
 from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
 from mangrove.event.v1 import event_pb2
 from services.clients.batches import cut
 from services.clients.changes import Changes
 from services.clients.connection import ClientTls, aio_channel, bearer
-from services.clients.refusals import CollectorRefused, refusal_of
-from services.clients.retries import retry_policy
+from services.clients.refusals import CollectorBusy, CollectorRefused
+from services.clients.retries import Tries
 from services.clients.verdicts import OnVerdicts, Tally
 
 log = structlog.get_logger()
@@ -76,6 +75,7 @@ class CollectorStream:
         self._last = 0
         self._window = 0
         self._began_at = 0
+        self._written = 0
         self._task = asyncio.get_running_loop().create_task(self._keep_calling())
         self.tally = Tally()
 
@@ -139,32 +139,44 @@ class CollectorStream:
             await self.close()
 
     async def _keep_calling(self) -> None:
+        tries = Tries(self._give_up_after_s)
         while True:
-            await self._changes.until(lambda: bool(self._held))
+            if not self._held:
+                await self._changes.until(lambda: bool(self._held))
+                tries = Tries(self._give_up_after_s)
+            self._began_at = self.acknowledged
             try:
-                await tenacity.AsyncRetrying(**retry_policy(self._give_up_after_s))(self._call)
+                await self._call()
             except grpc.RpcError as failed:
-                error = refusal_of(failed).as_error()
-                if isinstance(error, CollectorRefused):
-                    self.tally.undelivered += len(self._held.popleft().events)
-                    self._changes.report(error)
-                else:
-                    self._changes.report(error)
-                    await asyncio.sleep(error.retry_after_s)
+                if self.acknowledged > self._began_at:
+                    tries = Tries(self._give_up_after_s)
+                tries = await self._pause(tries, failed)
+
+    async def _pause(self, tries: Tries, failed: grpc.RpcError) -> Tries:
+        """Wait before the next call; tell the caller, and begin to count anew, when there was enough of waiting."""
+        try:
+            await asyncio.sleep(tries.pause_s(failed))
+            return tries
+        except CollectorRefused as error:
+            if not self._is_about_none():
+                self.tally.undelivered += len(self._held.popleft().events)
+                self._changes.report(error)
+        except CollectorBusy as error:
+            self._changes.report(error)
+            await asyncio.sleep(error.retry_after_s)
+        return Tries(self._give_up_after_s)
+
+    def _is_about_none(self) -> bool:
+        """Whether the call ended while nothing of it was on its way: what is sent next hears why."""
+        return self.acknowledged == max(self._written, self._began_at + 1)
 
     async def _call(self) -> None:
-        """Make one call; return when it broke after it got on, raise when it did not, or was refused for good."""
-        before = self._began_at = self.acknowledged
-        self._window = 0
+        """Make one call, which always ends with an error."""
+        self._window = self._written = 0
         call: _Call = self._stub.CollectStream(metadata=self._metadata)
         writing = asyncio.create_task(self._write(call))
         try:
             await self._read(call)
-        except grpc.RpcError as failed:
-            refusal = refusal_of(failed)
-            if self.acknowledged == before or not refusal.passes:
-                raise
-            await asyncio.sleep(refusal.retry_after_s or 0)
         finally:
             call.cancel()
             writing.cancel()
@@ -174,6 +186,7 @@ class CollectorStream:
         for offset in itertools.count(self._held[0].offset):
             await self._changes.until(functools.partial(self._may_write, offset))
             events = self._held[offset - self.acknowledged - 1].events
+            self._written = offset
             await call.write(collector_pb2.CollectStreamRequest(offset=offset, events=events))
 
     def _may_write(self, offset: int) -> bool:

@@ -1,14 +1,12 @@
 """Delivers one batch to the collector, trying again while that may help."""
 
-import time
+import asyncio
 
 import grpc
-import tenacity
 
 from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
 from services.clients.connection import ClientTls, aio_channel, bearer
-from services.clients.refusals import refusal_of
-from services.clients.retries import retry_policy
+from services.clients.retries import Tries
 
 # An answer takes milliseconds; a call that takes longer than this is better made anew, over another connection.
 _CALL_TIMEOUT_S = 30.0
@@ -38,20 +36,18 @@ class Delivery:
             CollectorRefused: if the collector refused for a reason that does not pass.
             CollectorBusy: if it did not take the batch within `give_up_after_s`.
         """
-        until = time.monotonic() + give_up_after_s
         metadata = bearer(api_key or self._api_key)
-
-        async def call() -> collector_pb2.CollectResponse:
-            left_s = max(0.001, until - time.monotonic())
-            return await self._stub.Collect(request, metadata=metadata, timeout=min(left_s, _CALL_TIMEOUT_S))
-
-        try:
-            response: collector_pb2.CollectResponse = await tenacity.AsyncRetrying(**retry_policy(give_up_after_s))(
-                call
-            )
-        except grpc.RpcError as error:
-            raise refusal_of(error).as_error() from None
-        return response
+        tries = Tries(give_up_after_s)
+        while True:
+            try:
+                timeout_s = min(tries.left_s, _CALL_TIMEOUT_S)
+                response: collector_pb2.CollectResponse = await self._stub.Collect(
+                    request, metadata=metadata, timeout=timeout_s
+                )
+                return response
+            except grpc.RpcError as failed:
+                pause_s = tries.pause_s(failed)
+            await asyncio.sleep(pause_s)
 
     async def close(self) -> None:
         """Release the connection."""

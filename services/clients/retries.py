@@ -1,38 +1,46 @@
-"""When a call is tried again, and after how long: one policy for the sync and the asyncio clients."""
+"""When a call is tried again, and after how long."""
 
-from typing import Any
+import random
+import time
 
 import grpc
-import tenacity
 
 from services.clients.refusals import refusal_of
 
-_BACK_OFF = tenacity.wait_random_exponential(multiplier=0.05, max=2.0)
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
+
+_LEAST_TIMEOUT_S = 0.001
 
 
-def retry_policy(give_up_after_s: float) -> dict[str, Any]:
-    """Return the arguments of tenacity's `Retrying` or `AsyncRetrying`.
+class Tries:
+    """The tries of one call, until one succeeds or time is up.
 
-    A call is tried again while its failure may pass, after what the server asked for and a random back-off on top,
-    so that many clients do not come back at once. It ends with the last error when no further try fits into
-    `give_up_after_s`.
+    Args:
+        give_up_after_s: How long it may be tried, in seconds; the first try is always made.
     """
-    return {
-        "retry": tenacity.retry_if_exception(_is_worth_it),
-        "wait": _pause_s,
-        "stop": tenacity.stop_before_delay(give_up_after_s),
-        "reraise": True,
-    }
 
+    def __init__(self, give_up_after_s: float) -> None:
+        self._until = time.monotonic() + give_up_after_s
+        self._back_off_s = _FIRST_PAUSE_S
 
-def _is_worth_it(error: BaseException) -> bool:
-    if not isinstance(error, grpc.RpcError):
-        return False
-    refusal = refusal_of(error)
-    return refusal.passes and not refusal.is_final
+    @property
+    def left_s(self) -> float:
+        """How long the next try may take, in seconds; never zero."""
+        return max(_LEAST_TIMEOUT_S, self._until - time.monotonic())
 
+    def pause_s(self, failed: grpc.RpcError) -> float:
+        """Return how long to wait before the next try, in seconds.
 
-def _pause_s(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    told_s = refusal_of(error).retry_after_s if isinstance(error, grpc.RpcError) else None
-    return (told_s or 0.0) + _BACK_OFF(state)
+        That is what the server asked for, and a random back-off on top that grows, so that many clients do not come
+        back at once.
+
+        Raises:
+            CollectorRefused: if the failure does not pass.
+            CollectorBusy: if no further try is wanted, or fits into the time.
+        """
+        refusal = refusal_of(failed)
+        pause_s = (refusal.retry_after_s or 0.0) + random.uniform(0, self._back_off_s)
+        self._back_off_s = min(2 * self._back_off_s, _LONGEST_PAUSE_S)
+        if not refusal.passes or refusal.is_final or time.monotonic() + pause_s >= self._until:
+            raise refusal.as_error() from None
+        return pause_s

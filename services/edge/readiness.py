@@ -1,5 +1,8 @@
 """Asks the collector's health service."""
 
+from types import TracebackType
+from typing import Self
+
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -11,7 +14,7 @@ _ANSWER_S = 2.0
 
 
 class CollectorHealth(Readiness):
-    """Is ready while the collector says SERVING. Make it inside the event loop that uses it.
+    """Is ready while the collector says SERVING; an async context manager. Make it inside the loop that uses it.
 
     Args:
         address: host:port of the collector.
@@ -30,6 +33,10 @@ class CollectorHealth(Readiness):
             return False
         return bool(told.status == health_pb2.HealthCheckResponse.SERVING)
 
-    async def close(self) -> None:
-        """Release the connection."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._channel.close()

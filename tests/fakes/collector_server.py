@@ -72,6 +72,7 @@ class FakeCollector(collector_pb2_grpc.CollectorServiceServicer):
         window: What a stream tells as its window.
         most_ahead: How many batches a stream's client was ever ahead of the acknowledgements.
         calls_end_after: After how many more batches a stream ends without an error, once; 0 for never.
+        at_rest: A step that a stream takes after each acknowledgement.
         off_by: By how much a stream acknowledges wrongly.
         verdict: What a new event is told.
     """
@@ -89,6 +90,7 @@ class FakeCollector(collector_pb2_grpc.CollectorServiceServicer):
         self.window = 4
         self.most_ahead = 0
         self.calls_end_after = 0
+        self.at_rest: Step | None = None
         self.off_by = 0
         self.acknowledged = 0
         self.verdict: int = collector_pb2.VERDICT_CODE_ACCEPTED
@@ -144,6 +146,8 @@ class FakeCollector(collector_pb2_grpc.CollectorServiceServicer):
             verdicts = self._take(request.events, context)
             self.acknowledged = request.offset + self.off_by
             yield collector_pb2.CollectStreamResponse(offset=self.acknowledged, verdicts=verdicts, window=self.window)
+            if self.at_rest is not None:
+                self.at_rest(context)
             self.calls_end_after -= 1
             if self.calls_end_after == 0:
                 return

@@ -104,9 +104,10 @@ def test_a_program_that_never_closes_its_client_loses_nothing_at_its_end(
     assert ids_in(out) == delivered(away, tmp_path / "spill", key, monkeypatch)
 
 
-def test_a_forked_process_is_told_to_make_its_own_client(collector: FakeCollector) -> None:
-    process = child("forks", collector.address, "", "")
+def test_a_forked_process_is_told_to_make_its_own_client(away: FakeCollector) -> None:
+    away.start()
+    process = child("forks", away.address, "", "")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert out.split() == ["ClientUnusable"]
-    assert len(collector.taken) == 2
+    assert len(away.taken) == 2

@@ -1,6 +1,7 @@
 """The stream client against a collector that breaks, refuses, stalls and comes back."""
 
 import asyncio
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -162,6 +163,37 @@ async def test_a_batch_that_is_refused_for_good_is_told_and_those_behind_it_go_o
     await stream.flush()
     assert refused.value.reason == "BATCH_TOO_LARGE"
     assert (stream.tally.accepted, stream.tally.undelivered) == (50, 10)
+
+
+async def test_a_call_that_is_refused_while_nothing_is_on_its_way_is_followed_by_another(
+    collector: FakeCollector, stream: CollectorStream
+) -> None:
+    collector.at_rest = refuse(grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+    collector.start()
+    for batch in batches_of(5):
+        await stream.send(batch)
+        with contextlib.suppress(CollectorRefused):  # the next batch may be on its way before the refusal is heard
+            await stream.flush()
+    collector.at_rest = None
+    last = batches_of(1)[0]
+    with contextlib.suppress(CollectorRefused):
+        await stream.flush()
+    await stream.send(last)
+    await stream.flush()
+    assert ids_in([last]) <= set(collector.taken)
+    assert stream.tally.accepted + stream.tally.undelivered == 60
+
+
+async def test_a_source_that_is_refused_is_told(collector: FakeCollector, stream: CollectorStream) -> None:
+    batches = batches_of(2)
+    refused = refuse(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+    collector.about |= {batch[0].event_id: refused for batch in batches}
+    collector.start()
+    for batch in batches:
+        await stream.send(batch)
+        with pytest.raises(CollectorRefused):
+            await stream.flush()
+    assert stream.tally.undelivered == 20
 
 
 async def test_a_collector_that_stalls_is_told_and_what_is_held_is_tried_on(collector: FakeCollector) -> None:

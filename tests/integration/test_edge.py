@@ -3,11 +3,12 @@
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,18 +155,48 @@ def test_an_edge_without_a_collector_lives_is_not_ready_and_asks_to_come_again(t
         assert stop(process) == 0
 
 
-def test_the_edge_speaks_tls(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    home = edge_home(tmp_path, 'tls_cert = "edge.crt"\ntls_key = "edge.key"\n')
-    issued.cert_chain_pems[0].write_to_path(home.folder / "edge.crt")
-    issued.private_key_pem.write_to_path(home.folder / "edge.key")
-    import ssl
+def test_slow_clients_are_let_go_and_hold_up_nobody(tmp_path: Path) -> None:
+    home = edge_home(tmp_path, "timeout_s = 1.0\n")
+    host, port = home.settings.edge.address.split(":")
+    half_a_head = b"POST /v1/track HTTP/1.1\r\nHost: x\r\n"
+    with collecting(home), edging(home), ExitStack() as open_connections:
 
+        def half(sent: bytes) -> list[socket.socket]:
+            made = [
+                open_connections.enter_context(socket.create_connection((host, int(port)), timeout=READY_S))
+                for _ in range(200)
+            ]
+            for connection in made:
+                connection.sendall(sent)
+            return made
+
+        bodies = half(half_a_head + b"Content-Length: 500\r\n\r\n{")
+        heads = half(half_a_head)
+        assert post(home, "/v1/track", a_track()).status_code == 200
+        assert {connection.recv(100).partition(b"\r\n")[0] for connection in bodies} == {
+            b"HTTP/1.1 408 Request Timeout"
+        }
+        assert {connection.recv(100) for connection in heads} == {b""}
+
+
+def test_the_edge_speaks_tls_and_reaches_a_collector_that_does(tmp_path: Path) -> None:
+    home = edge_home(tmp_path, 'tls_cert = "both.crt"\ntls_key = "both.key"\ncollector_ca = "ca.crt"\n')
+    path = home.folder / "mangrove.toml"
+    tls = '[collector]\ntls_cert = "both.crt"\ntls_key = "both.key"\n'
+    path.write_text(path.read_text().replace("[collector]\n", tls))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(home.folder / "ca.crt")
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(home.folder / "both.crt")
+    issued.private_key_pem.write_to_path(home.folder / "both.key")
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    with collecting(home), edging(home, trusting):
-        assert post(home, "/v1/track", a_track(), verify=trusting).json()["success"] is True
+    collector = start(home, "collector", "serve")
+    try:
+        with edging(Home(home.folder), trusting):
+            assert post(home, "/v1/track", a_track(), verify=trusting).json()["success"] is True
+    finally:
+        stop(collector)
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ class TableFile:
 
     @property
     def done(self) -> int:
-        """Bytes of the file that were read, of `total`."""
-        return self._raw.tell()
+        """Bytes of the file that were read, of `total`; nothing of a pipe."""
+        return self._raw.tell() if self._raw.seekable() else 0
 
     def __enter__(self) -> Self:
         return self

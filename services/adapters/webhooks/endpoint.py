@@ -18,16 +18,18 @@ from services.edge.errors import BodySlow, CollectorAway, EdgeError, EncodingUnk
 from services.edge.ports import EventSink
 
 _ANSWERED_WITHIN_S = 4.5
-"""All three platforms give up after five seconds."""
+"""Platforms give up after about five seconds."""
 
 _REFUSED_RETRY_S = 60.0
-_FINAL = {
-    collector_pb2.VERDICT_CODE_ACCEPTED: "accepted",
-    collector_pb2.VERDICT_CODE_DUPLICATE: "duplicate",
-    collector_pb2.VERDICT_CODE_REFUSED_INVALID: "invalid",
-    collector_pb2.VERDICT_CODE_REFUSED_CONSENT: "without_consent",
-}
-"""The verdicts that sending an event again does not change, by their name in the log."""
+_FINAL = frozenset(
+    {
+        collector_pb2.VERDICT_CODE_ACCEPTED,
+        collector_pb2.VERDICT_CODE_DUPLICATE,
+        collector_pb2.VERDICT_CODE_REFUSED_INVALID,
+        collector_pb2.VERDICT_CODE_REFUSED_CONSENT,
+    }
+)
+"""The verdicts that sending an event again does not change."""
 
 _log = structlog.get_logger()
 
@@ -60,20 +62,22 @@ class Endpoint:
                 headers = _singles((name.lower(), value) for name, value in request.headers.items())
                 await self._take(Delivery(headers, _singles(request.query_params.multi_items()), body))
         except EdgeError as refusal:
-            return self._refused(refusal)
+            return answer(refusal)
         except ClientDisconnect:
-            return self._refused(BodySlow())
+            return answer(BodySlow())
         return _plain(self._webhook.answer)
 
     async def _take(self, delivery: Delivery) -> None:
         authentic = self._webhook.authenticate(delivery)
-        if self._taken.has(authentic):
-            self._log.info("delivery_repeated")
-            return
-        events = self._webhook.events(authentic)
-        if events:
-            await self._hand_over(events)
-        self._taken.remember(authentic)
+        try:
+            if not self._taken.has(authentic):
+                events = self._webhook.events(authentic)
+                if events:
+                    await self._hand_over(events)
+                self._taken.remember(authentic)
+        except EdgeError as refusal:  # only from here on, so that nobody without the secret fills the log
+            self._log.warning("delivery_not_taken", reason=refusal.reason)
+            raise
 
     async def _hand_over(self, events: Sequence[event_pb2.Event]) -> None:
         """Have the collector deal with all events.
@@ -91,15 +95,10 @@ class Endpoint:
             raise CollectorAway(busy.retry_after_s) from None
         except CollectorRefused as refused:
             # Keys and limits are the operator's to mend. Until then the platform may send the delivery again.
-            self._log.error("delivery_not_accepted", reason=refused.reason)
+            self._log.error("collector_refused", reason=refused.reason)
             raise CollectorAway(_REFUSED_RETRY_S) from None
         if any(verdict.code not in _FINAL for verdict in verdicts):
             raise Undetected
-        self._log.debug("delivery_taken", **Counter(_FINAL[verdict.code] for verdict in verdicts))
-
-    def _refused(self, refusal: EdgeError) -> Response:
-        self._log.info("delivery_refused", reason=refusal.reason, status=refusal.status)
-        return answer(refusal)
 
 
 def verification(webhook: Verifiable) -> Callable[[Request], Awaitable[Response]]:

@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 _ANSWER_S = 5.0
 _READY_S = 10.0
+_TELL_AGAIN_S = 60.0
 _KEPT_MS = 7 * 24 * 3600 * 1000
 _FORBIDDEN = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -265,16 +266,17 @@ class KafkaTopic:
 
 
 class _ErrorLog:
-    """Tells a client's errors in the log by their code, each once until another one comes."""
+    """Tells a client's errors in the log by their code, each once a minute at most."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._last = ""
+        self._told: dict[str, float] = {}
 
     def __call__(self, error: KafkaError) -> None:
-        if error.name() != self._last:
-            self._last = error.name()
-            log.warning("kafka_error", client=self._kind, code=self._last)
+        now = time.monotonic()
+        if now - self._told.get(error.name(), -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
+            self._told[error.name()] = now
+            log.warning("kafka_error", client=self._kind, code=error.name())
 
 
 def _resolved(key: str, value: str) -> str:

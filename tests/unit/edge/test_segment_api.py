@@ -1,5 +1,6 @@
 """What callers of the tracking API are told, and what reaches the collector."""
 
+import asyncio
 import gzip
 import json
 from typing import Any
@@ -238,8 +239,6 @@ async def test_a_message_over_32_kb_is_refused_alone() -> None:
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
-    import asyncio
-
     never = asyncio.Event()
 
     async def endless() -> Any:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_reference_configuration_holds_every_setting_with_its_default() -> None:
     reference = tomllib.loads((ROOT / "infra/config/mangrove.toml").read_text())
-    assert reference == Settings().model_dump()
+    assert reference == Settings().model_dump(mode="json")
 
 
 def test_container_and_cluster_files_can_be_read() -> None:
