@@ -6,6 +6,7 @@ of those that are known to hold no value, in the form in which it stands in the 
 exceptions that nobody caught: what would print a stack trace tells their type and where they came from.
 """
 
+import contextlib
 import logging
 import os
 import sys
@@ -57,7 +58,7 @@ def configure(verbose: bool = False) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Patient(sys.stderr)),  # type: ignore[arg-type]
     )
     logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
     sys.excepthook = _uncaught
@@ -66,6 +67,22 @@ def configure(verbose: bool = False) -> None:
         None if failed.exc_type is SystemExit else _tell("uncaught", failed.exc_type, failed.exc_traceback)
     )
     warnings.showwarning = _warned
+
+
+class _Patient:
+    """A stream whose disk may be full and whose reader may be gone: a line is lost, the work goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 class _Libraries(logging.Handler):

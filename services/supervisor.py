@@ -5,6 +5,7 @@ loaded before. Each child holds the reading end of a pipe whose writing end only
 supervisor is gone, however it died, they notice and drain.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -109,8 +110,9 @@ class Supervisor:
         return max(min([*due, time.monotonic() + _LOOK_S]) - time.monotonic(), 0.0)
 
     def _fork(self, child: Child) -> int:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
             _become(child, self._lifeline)
@@ -170,10 +172,9 @@ def _become(child: Child, lifeline: tuple[int, int]) -> NoReturn:
         child.run(lifeline[0])
         code = 0
     except MangroveError as error:
-        print(f"{error.reason}: {error.sentence}", file=sys.stderr)
+        log.error("child_refused", child=child.name, reason=error.reason, sentence=error.sentence)
         code = _GIVE_UP if retry_after_of(error) is None else os.EX_TEMPFAIL
     except BaseException as error:  # noqa: BLE001 - the parent's stack must never run in a child
         log.error("child_failed", child=child.name, error_type=type(error).__name__)
     finally:
-        sys.stderr.flush()
         os._exit(code)

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from services.collector.journals.kafka import Bounds, KafkaJournal
+from services.collector.journals.kafka_brokers import KafkaBrokers
 from services.collector.journals.kafka_feed import KafkaFeed
 from services.collector.journals.kafka_group import KafkaFeeds
 from services.collector.journals.kafka_topic import KafkaTopic
@@ -87,7 +88,7 @@ class Broker:
 
     def topic(self, partitions: int = 1, config: dict[str, str] | None = None) -> KafkaTopic:
         """A new topic."""
-        topic = KafkaTopic(self.servers, f"events-{uuid.uuid4().hex[:8]}")
+        topic = KafkaTopic(KafkaBrokers(self.servers), f"events-{uuid.uuid4().hex[:8]}")
         topic.make(partitions, replicas=1, config=config)
         return topic
 

@@ -42,7 +42,7 @@ class Envelope:
     """How the fields of an event stand in its record.
 
     Attributes:
-        event_id: The field that is an event's own name: what it is comes later, with those of other events.
+        event_id: The field that is an event's own name: it stays as it is, for its token is made with those of others.
         columns: The columns of fields that are not called alike, and of each choice: which field of it is set.
         shapes: What messages become; in lists, what is empty is left out.
     """
@@ -83,8 +83,7 @@ class Remembered:
 def compile_reader(plan: MessagePlan, token: Token, envelope: Envelope) -> Reader:
     """Return the function that reads whole events into records.
 
-    A record begins as a copy of the run's `blank`. Of a choice its field is put under the name of the choice. Names
-    of events are noted in the run's `event_ids`.
+    A record begins as a copy of the run's `blank`. What is set of a choice is put under the name of the choice.
 
     Args:
         plan: The plan of the event message.
@@ -271,7 +270,7 @@ class _Compiler:
                 f"        run.{put}(f, out, {one.name!r}, v)",
             ]
         if path == self._envelope.event_id:
-            return ["run.event_ids[run.event] = v"]
+            return [f"{out} = v"]
         if one.treatment is Treatment.IDENTIFIER and one.identifier_type:
             return [f"{out} = {token}({one.identifier_type!r}, v)"]
         if one.treatment is Treatment.IDENTIFIER:

@@ -22,7 +22,7 @@ _BETWEEN = (
     "\u200b\u200c\u200d\u2060\ufeff\ufe0e\ufe0f\u20e3"
 )
 # An address that is not complete; what follows a complete one is another word.
-_MAIL_END = re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?![A-Za-z0-9.-]{1,64}\.[A-Za-z]{2,24}$)[A-Za-z0-9.-]{0,64}$")
+_MAIL_END = re.compile(r"[A-Za-z0-9._%+-]@(?![A-Za-z0-9.-]{1,64}\.[A-Za-z]{2,24}$)[A-Za-z0-9.-]{0,64}$")
 _MAIL_START = re.compile("@[A-Za-z0-9]")
 _MAIL_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-@＠")
 
@@ -39,11 +39,10 @@ class Said(NamedTuple):
         return f"Said({self.place}, withheld)"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Part:
     """The end of a message, or all of a short one; `places` are those of the batch at hand."""
 
-    event_id: str
     tail: str
     before: int
     batch: object
@@ -52,10 +51,10 @@ class _Part:
 
 @dataclass(slots=True)
 class _Thread:
-    """What one party said last in one conversation."""
+    """What one party said last in one conversation, by the ids of the events, in order."""
 
     touched_s: float
-    parts: list[_Part] = field(default_factory=list)
+    parts: dict[str, _Part] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +136,18 @@ class Conversations:
 
 def _earlier(thread: _Thread, said: Said, mark: object) -> list[_Part]:
     """Put a message into its thread and return those before it."""
-    tail = said.text[-_TAIL:]
-    part = _Part(said.event_id, tail, len(said.text) - len(tail), mark, [said.place])
-    for index in range(len(thread.parts) - 1, -1, -1):
-        old = thread.parts[index]
-        if old.event_id == said.event_id:
-            if old.batch is mark and old.tail == tail:
-                part.places += old.places
-            thread.parts[index] = part
-            return thread.parts[:index]
-    before = list(thread.parts)
-    thread.parts.append(part)
-    del thread.parts[:-_MOST_PARTS]
+    parts, text = thread.parts, said.text
+    tail = text[-_TAIL:]
+    part = _Part(tail, len(text) - len(tail), mark, [said.place])
+    old = parts.get(said.event_id)
+    before = list(parts.values())
+    parts[said.event_id] = part
+    if old is not None:
+        if old.batch is mark and old.tail == tail:
+            part.places += old.places
+        return before[: before.index(old)]
+    if len(parts) > _MOST_PARTS:
+        del parts[next(iter(parts))]
     return before
 
 
@@ -199,7 +198,8 @@ def _joint(tail: str, head: str) -> str | None:
 def _is_mail(tail: str, head: str) -> bool:
     """Say whether an e-mail address may be cut here: behind its @, or right before it."""
     tail, head = tail.replace("＠", "@"), head.replace("＠", "@")
-    return _MAIL_END.search(tail) is not None or _MAIL_START.match(head) is not None
+    last = tail.rfind("@")
+    return (last > 0 and _MAIL_END.match(tail, last - 1) is not None) or _MAIL_START.match(head) is not None
 
 
 def _goes_on(text: str) -> bool:

@@ -56,8 +56,6 @@ class _OnlyLooking:
 
     def __init__(self) -> None:
         self.blank: dict[str, Any] = {}
-        self.event_ids: dict[int, str] = {}
-        self.event = 0
         self.fields = self
 
     def __getitem__(self, _path: str) -> None:
@@ -216,8 +214,8 @@ class EventMasker:
         broken = violations(event, self._plan)
         if broken:
             return Invalid(tuple(broken))
-        run.event_ids[run.event] = event.event_id  # type: ignore[attr-defined]
-        return record_of(tree_of(run, event, self._plan).fields, event.WhichOneof("body") or "", run.blank)
+        fields = tree_of(run, event, self._plan).fields
+        return record_of({**fields, "event_id": event.event_id}, event.WhichOneof("body") or "", run.blank)  # type: ignore[attr-defined]
 
     def _look_across(
         self,
@@ -239,16 +237,15 @@ class EventMasker:
         failures = part.run.failures
         if failures and self._masker.policy.detectors.on_failure is OnFailure.REFUSE:
             refused = {failure.event: failure.path for failure in reversed(failures)}
-        ids = part.run.event_ids
-        tokens = dict(zip(ids, self._pseudonymiser.tokens("event", list(ids.values())), strict=True))
+        ids = [record["event_id"] for record in part.records if not isinstance(record, Invalid)]
+        tokens = iter(self._pseudonymiser.tokens("event", ids))
         sealed: list[Outcome] = []
         for place, record in enumerate(part.records, part.first):
             if isinstance(record, Invalid):
                 sealed.append(record)
-            elif place in refused:
-                sealed.append(Unmaskable(refused[place]))
-            else:
-                sealed.append(seal(record, tokens[place]))
+                continue
+            token = next(tokens)
+            sealed.append(Unmaskable(refused[place]) if place in refused else seal(record, token))
         return MaskedSlice(tuple(sealed), tuple(failure.cause for failure in failures))
 
 

@@ -71,7 +71,6 @@ class Run:
 
     Attributes:
         event: The place of the event whose texts come next.
-        event_ids: Names of events by their places; their tokens are made together.
         size: How much work waits, in characters.
     """
 
@@ -79,7 +78,6 @@ class Run:
         self.token = pseudonymiser.token
         self.fields = fields
         self.blank = blank
-        self.event_ids: dict[int, str] = {}
         self.failures: list[Failure] = []
         self.told: list[Told] | None = None
         self.event = 0
@@ -94,8 +92,7 @@ class Run:
         self.failures += failures
 
     def forget_event(self) -> None:
-        """Let go of the texts of the event at hand, and of its name."""
-        self.event_ids.pop(self.event, None)
+        """Let go of the texts of the event at hand."""
         for noted in (self._waiting, self._endings):
             while noted and _event_of(noted[-1]) == self.event:
                 noted.pop()
@@ -224,7 +221,7 @@ class Run:
         if self.told is not None:
             actions = tuple((one.start, one.end, one.entity, policy.action(one.entity)) for one in found)
             self.told.append(Told(waiting.event, waiting.field.path, masked.text, actions))
-        if waiting.is_plain:
+        if waiting.field.memory is not None and waiting.is_plain:
             waiting.field.remember(waiting.text, masked.text)
         return _said(waiting, masked)
 

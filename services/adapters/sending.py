@@ -48,8 +48,9 @@ def send(outcomes: Iterable[Outcome], home: Home, source: str, account: Account,
         CollectorRefused: if a batch was refused for good.
         CollectorBusy: if a batch could not be delivered in time.
     """
-    with _client_of(home, source, account) as client:
-        try:
+    client = _client_of(home, source, account)
+    try:
+        with client:
             for outcome in outcomes:
                 if isinstance(outcome, Mapped):
                     account.expect(outcome)
@@ -57,15 +58,15 @@ def send(outcomes: Iterable[Outcome], home: Home, source: str, account: Account,
                         client.send(event)
                 if strict and account.rejected:
                     break
-            client.flush()
-        except KeyboardInterrupt:
-            typer.echo("Interrupted. Import it again: what was taken counts as duplicate.", err=True)
-            raise typer.Exit(_INTERRUPTED) from None
-        finally:
-            typer.echo("\n".join(account.lines(client.tally)))
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. Import it again: what was taken counts as duplicate.", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    finally:
+        typer.echo("\n".join(account.lines(client.tally)))
 
 
 def _client_of(home: Home, source: str, account: Account) -> CollectorClient:
     settings = home.settings.collector
+    # It runs where the collector does: nobody but the holder of that certificate may answer.
     tls = ClientTls(ca=home.path(settings.tls_cert)) if settings.tls_cert else None
     return CollectorClient(settings.address, api_key_of(home, source), tls=tls, on_verdicts=account.note_verdicts)

@@ -13,8 +13,9 @@ from mangrove.event.v1 import event_pb2
 from services.clients.connection import ClientTls
 from services.clients.delivery import Delivery
 from services.clients.loop_thread import ClientUnusable, LoopThread
-from services.clients.outbox import LAST_CHANCE_S, Outbox, Sending
+from services.clients.outbox import Outbox
 from services.clients.refusals import CollectorBusy, CollectorRefused
+from services.clients.sending import LAST_CHANCE_S, Sending
 from services.clients.spill import Spill
 from services.clients.verdicts import OnVerdicts, Tally
 
@@ -112,7 +113,6 @@ class CollectorClient:
         Raises:
             CollectorRefused, CollectorBusy, SpillFull, ClientUnusable: as for `send`.
         """
-        self.flush()
         return self._loop.run(self._outbox.drain(timeout_s))
 
     def close(self) -> None:

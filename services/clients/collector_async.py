@@ -13,8 +13,9 @@ from mangrove.event.v1 import event_pb2
 from services.clients.batches import cut
 from services.clients.connection import ClientTls
 from services.clients.delivery import Delivery
-from services.clients.outbox import LAST_CHANCE_S, Outbox, Sending
+from services.clients.outbox import Outbox
 from services.clients.refusals import CollectorBusy, CollectorRefused
+from services.clients.sending import LAST_CHANCE_S, Sending
 from services.clients.spill import Spill
 from services.clients.verdicts import OnVerdicts, Tally
 
@@ -111,7 +112,6 @@ class AsyncCollectorClient:
         Raises:
             CollectorRefused, CollectorBusy, SpillFull: as for `send`.
         """
-        await self._outbox.flush()
         return await self._outbox.drain(timeout_s)
 
     async def close(self) -> None:

@@ -20,12 +20,12 @@ from services.clients.changes import Changes
 from services.clients.connection import ClientTls, aio_channel, bearer
 from services.clients.refusals import CollectorBusy, CollectorRefused
 from services.clients.retries import Tries
+from services.clients.sending import LAST_CHANCE_S
 from services.clients.verdicts import OnVerdicts, Tally
 
 log = structlog.get_logger()
 
 _ACKNOWLEDGED_WITHIN_S = 30.0
-_LAST_CHANCE_S = 5.0
 
 _Call = grpc.aio.StreamStreamCall[collector_pb2.CollectStreamRequest, collector_pb2.CollectStreamResponse]
 
@@ -116,7 +116,7 @@ class CollectorStream:
         What is not acknowledged then is lost, counted as undelivered and logged; call `flush` before to know.
         """
         with contextlib.suppress(TimeoutError):
-            grace_s = min(_LAST_CHANCE_S, self._give_up_after_s)
+            grace_s = min(LAST_CHANCE_S, self._give_up_after_s)
             await asyncio.wait_for(self._changes.until(lambda: not self._held), grace_s)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -168,7 +168,7 @@ class CollectorStream:
 
     def _is_about_none(self) -> bool:
         """Whether the call ended while nothing of it was on its way: what is sent next hears why."""
-        return self.acknowledged == max(self._written, self._began_at + 1)
+        return self._began_at < self.acknowledged >= self._written
 
     async def _call(self) -> None:
         """Make one call, which always ends with an error."""

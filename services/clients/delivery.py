@@ -6,6 +6,7 @@ import grpc
 
 from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
 from services.clients.connection import ClientTls, aio_channel, bearer
+from services.clients.refusals import CollectorRefused
 from services.clients.retries import Tries
 
 # An answer takes milliseconds; a call that takes longer than this is better made anew, over another connection.
@@ -44,10 +45,15 @@ class Delivery:
                 response: collector_pb2.CollectResponse = await self._stub.Collect(
                     request, metadata=metadata, timeout=timeout_s
                 )
-                return response
             except grpc.RpcError as failed:
-                pause_s = tries.pause_s(failed)
-            await asyncio.sleep(pause_s)
+                await asyncio.sleep(tries.pause_s(failed))
+                continue
+            if len(response.verdicts) != len(request.events):
+                raise CollectorRefused(
+                    "ANSWER_INVALID",
+                    "The collector's answer does not fit the batch. See that client and collector fit each other.",
+                )
+            return response
 
     async def close(self) -> None:
         """Release the connection."""

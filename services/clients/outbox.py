@@ -7,7 +7,6 @@ from other threads.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
@@ -17,44 +16,21 @@ from mangrove.event.v1 import event_pb2
 from services.clients.batches import Batch, Cutter
 from services.clients.changes import Changes
 from services.clients.refusals import CollectorBusy, CollectorRefused
+from services.clients.sending import Sending
 from services.clients.spill import Spill, SpillFull
-from services.clients.verdicts import OnVerdicts, Tally
+from services.clients.verdicts import Tally
 
 log = structlog.get_logger()
 
-LAST_CHANCE_S = 5.0
-"""How long a client that is closed tries to deliver what is left, in seconds."""
-
 _FOREVER_S = float("inf")
 
-# How long draining rests when the collector refuses the sender, which an operator can mend, and how long a batch
-# rests after an error that nobody foresaw.
+# How long draining rests when the collector refuses the sender, which an operator can mend, and how long something
+# rests when nobody said how long.
 _REFUSED_PAUSE_S = 30.0
-_UNFORESEEN_PAUSE_S = 1.0
+_PAUSE_S = 1.0
 
 T = TypeVar("T")
 Deliver = Callable[[collector_pb2.CollectRequest, float], Awaitable[collector_pb2.CollectResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """How events are sent.
-
-    Attributes:
-        batch_events: Events a batch, 1 to 1000.
-        max_in_flight: Batches on their way at once. Memory is bounded by one batch more.
-        linger_s: How long an event waits for its batch to fill, in seconds.
-        give_up_after_s: How long a batch is tried before the caller is told that it is not delivered, in seconds.
-        spill: Where batches wait while the collector is away; None keeps them in memory, so that sending waits.
-        on_verdicts: Called with each acknowledged batch and its verdicts.
-    """
-
-    batch_events: int
-    max_in_flight: int
-    linger_s: float
-    give_up_after_s: float
-    spill: Spill | None
-    on_verdicts: OnVerdicts | None
 
 
 class Outbox:
@@ -114,22 +90,22 @@ class Outbox:
         self._flushed_to = max(self._flushed_to, target)
         self._changes.tell()
         await self._changes.until_or_trouble(lambda: self._is_sent(target))
-        if self._spill is not None and not self._spill.is_lasting and not await self.drain(self._how.give_up_after_s):
+        if not self._is_safe() and not await self._emptied(self._how.give_up_after_s):
             raise CollectorBusy(
                 "SPILL_FLEETING",
-                f"{self._spill.events} events wait on disk under a key that ends with this process. Flush again, or "
-                "give the spill folder a key that lasts.",
-                self._spill.after_s,
+                "Events wait on disk under a key that ends with this process. Flush again, or give the spill folder a "
+                "key that lasts.",
+                _PAUSE_S,
             )
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until nothing waits on disk; False if time runs out first."""
-        spill = self._spill
-        try:
-            await asyncio.wait_for(self._changes.until(lambda: spill is None or spill.is_empty), timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        """Flush, and wait until nothing waits on disk; False if time runs out first.
+
+        Raises:
+            CollectorBusy, CollectorRefused, SpillFull: if something went wrong with a batch.
+        """
+        await self.flush()
+        return await self._emptied(timeout_s)
 
     async def close(self, grace_s: float) -> None:
         """Send what is left for so many seconds, spill what is left then, and count what is lost."""
@@ -145,19 +121,29 @@ class Outbox:
         left = list(self._held.values())
         lost = sum(self._put_away(batch) for batch in [*left, self._cutter.take()] if batch.events)
         if self._spill is not None:
-            lost += 0 if self._spill.is_lasting else self._spill.events
+            lost += 0 if self._is_safe() else self._spill.events
             self._spill.close()
         self._tally.undelivered += lost
         if lost:
             log.warning("events_not_delivered", events=lost)
 
+    async def _emptied(self, timeout_s: float) -> bool:
+        spill = self._spill
+        try:
+            await asyncio.wait_for(self._changes.until(lambda: spill is None or spill.is_empty), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def _is_safe(self) -> bool:
+        """Whether what waits on disk, if anything does, outlives the process."""
+        return self._spill is None or self._spill.is_lasting or self._spill.is_empty
+
     def _is_sent(self, number: int) -> bool:
         return self._cutter.number > number and all(held > number for held in self._held)
 
     def _is_settled(self) -> bool:
-        spill = self._spill
-        is_safe = spill is None or spill.is_lasting or spill.is_empty
-        return self._cutter.is_empty and not self._held and is_safe
+        return self._cutter.is_empty and not self._held and self._is_safe()
 
     def _put_away(self, batch: Batch) -> int:
         """Spill a batch at the end; return how many events are lost."""
@@ -219,7 +205,7 @@ class Outbox:
                 await asyncio.sleep(error.retry_after_s)
             except Exception as error:  # noqa: BLE001 - whatever it is, the batch is held on to and the caller is told
                 self._changes.report(error)
-                await asyncio.sleep(_UNFORESEEN_PAUSE_S)
+                await asyncio.sleep(_PAUSE_S)
             else:
                 self._acknowledge(batch.events, response)
                 return

@@ -21,6 +21,7 @@ from services.collector.ports import (
     Feeds,
     JournalDamaged,
     JournalUnavailable,
+    LakeUnavailable,
     LandedElsewhere,
     LandedTable,
     Record,
@@ -90,12 +91,12 @@ class Lander:
             except LandedElsewhere:
                 CONFLICTS.inc()
                 landed += Landed(conflicts=1)
-            except (JournalDamaged, JournalUnavailable) as error:
+            except (JournalDamaged, JournalUnavailable, LakeUnavailable) as error:
                 self._tell(feed.name, error)
         if landed.any:
             self._rounds += 1
             if self._rounds % self._settings.compact_every == 0:
-                self.maintain(datetime.now(UTC).date())
+                self._maintain_now()
         return landed
 
     def drain(self, on_round: Callable[[Landed], None] = lambda _: None) -> Landed:
@@ -118,19 +119,31 @@ class Lander:
         self._feeds.close()
 
     def maintain(self, today: date) -> None:
-        """Let go of emotions that are older than they may be, and join small files of both tables."""
+        """Let go of emotions that are older than they may be, and join small files of both tables.
+
+        Raises:
+            LandedElsewhere: if another lander changed the same files meanwhile; nothing is lost by it.
+            LakeUnavailable: if the lake cannot be written.
+        """
         self._events.expire("emotion", today - timedelta(days=self._settings.emotion_days))
         self._events.compact()
         self._refusals.compact()
+
+    def _maintain_now(self) -> None:
+        try:
+            self.maintain(datetime.now(UTC).date())
+        except (LandedElsewhere, LakeUnavailable) as error:
+            log.warning("not_maintained", reason=error.reason)
 
     def _land(self, feed: Feed) -> Landed:
         """Land a feed's oldest records. That the events are in says that the refusals are: they go first."""
         name = feed.journal_id
         if name not in self._through:
             # Of what landed before a crash the journal may still hold records.
-            self._through[name] = self._events.landed_through(name)
-            if self._through[name]:
-                feed.forget(self._through[name])
+            landed = self._events.landed_through(name)
+            if landed:
+                feed.forget(landed)
+            self._through[name] = landed
         records = feed.read(self._through[name], self._settings.max_bytes)
         if not records:
             return Landed()

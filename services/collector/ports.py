@@ -65,6 +65,18 @@ class LandedElsewhere(MangroveError):
         super().__init__("Another lander appended to the same table meanwhile. What waits is looked at again.")
 
 
+class LakeUnavailable(MangroveError):
+    """The lake cannot be read or written now; what waits stays in the journals."""
+
+    reason = "LAKE_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The lake cannot be read or written now. What waits stays in the journals and is tried again; see that the "
+            "lake's disk has room and its storage is reached."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """That a batch is durable: for each event, whether it is new (False: it was there before)."""
@@ -130,7 +142,11 @@ class Feed(Protocol):
         ...
 
     def forget(self, through: int) -> None:
-        """Drop the records up to and including a sequence: they are in the lake."""
+        """Drop the records up to and including a sequence: they are in the lake.
+
+        Raises:
+            JournalUnavailable, JournalDamaged: if they cannot be dropped now; they are not landed again.
+        """
         ...
 
     def waiting(self) -> tuple[int, float]:
@@ -169,6 +185,7 @@ class LandedTable(Protocol):
         Raises:
             LandedElsewhere: if the journal's records are not in the table exactly through `after` any more, or
                 another lander appended meanwhile.
+            LakeUnavailable: if it cannot be read or written.
         """
         ...
 

@@ -1,15 +1,20 @@
 """Tables that the lander appends to, as Delta tables written without a JVM."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from services.collector.landed import LandedKeys
-from services.collector.ports import LandedElsewhere
+from services.collector.ports import LakeUnavailable, LandedElsewhere
 from spark_jobs.lake.schemas import Table
+
+log = structlog.get_logger()
 
 _VACUUM_AFTER_H = 168
 _LANDERS = "mangrove-landers"
@@ -36,11 +41,16 @@ class DeltaLandedTable:
 
     def landed_through(self, journal_id: str) -> int:
         """Return the sequence up to which a journal's records are in the table."""
-        delta = self._newest()
-        return (delta.transaction_version(journal_id) or 0) if delta is not None else 0
+        with _told():
+            delta = self._newest()
+            return (delta.transaction_version(journal_id) or 0) if delta is not None else 0
 
     def append(self, rows: pa.Table, journal_id: str, *, after: int, through: int) -> int:
         """Append the rows that are not there and the journal's new sequence in one commit; see the port."""
+        with _told():
+            return self._append(rows, journal_id, after, through)
+
+    def _append(self, rows: pa.Table, journal_id: str, after: int, through: int) -> int:
         delta = self._newest() or self._made()
         if (delta.transaction_version(journal_id) or 0) != after:
             raise LandedElsewhere
@@ -51,39 +61,36 @@ class DeltaLandedTable:
         if not len(rows):
             return 0
         landed = [Transaction(journal_id, through), Transaction(_LANDERS, delta.version() + 1)]
-        try:
-            # A lake that an older version made gets the columns that came since.
-            write_deltalake(
-                delta,
-                rows,
-                mode="append",
-                schema_mode="merge",
-                commit_properties=CommitProperties(app_transactions=landed),
-            )
-        except CommitFailedError:
-            raise LandedElsewhere from None
+        # A lake that an older version made gets the columns that came since.
+        write_deltalake(
+            delta,
+            rows,
+            mode="append",
+            schema_mode="merge",
+            commit_properties=CommitProperties(app_transactions=landed),
+        )
         if self._keys is not None and keys is not None:
             self._keys.appended(keys, delta)
         return len(rows)
 
     def expire(self, column: str, before: date) -> None:
         """Set a column to null in the rows received before a day; nothing to do makes no commit."""
-        delta = self._newest()
-        if delta is None:
-            return
         old = f"{column} IS NOT NULL AND received_date < '{before.isoformat()}'"
-        if delta.to_pyarrow_dataset().count_rows(
-            filter=(pc.field("received_date") < pa.scalar(before)) & pc.field(column).is_valid()
-        ):
-            delta.update(updates={column: "NULL"}, predicate=old)
+        with _told():
+            delta = self._newest()
+            if delta is None:
+                return
+            is_old = (pc.field("received_date") < pa.scalar(before)) & pc.field(column).is_valid()
+            if delta.to_pyarrow_dataset().count_rows(filter=is_old):
+                delta.update(updates={column: "NULL"}, predicate=old)
 
     def compact(self) -> None:
         """Join small files and drop files that no reader of the last week can need."""
-        delta = self._newest()
-        if delta is None:
-            return
-        delta.optimize.compact()
-        delta.vacuum(retention_hours=_VACUUM_AFTER_H, dry_run=False)
+        with _told():
+            delta = self._newest()
+            if delta is not None:
+                delta.optimize.compact()
+                delta.vacuum(retention_hours=_VACUUM_AFTER_H, dry_run=False)
 
     def _newest(self) -> DeltaTable | None:
         if self._opened is None:
@@ -104,3 +111,15 @@ class DeltaLandedTable:
             configuration=self._table.properties,
         )
         return self._opened
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what goes wrong with the table into errors that say nothing of its rows."""
+    try:
+        yield
+    except CommitFailedError:
+        raise LandedElsewhere from None
+    except (DeltaError, OSError) as error:
+        log.error("lake_failed", error_type=type(error).__name__)
+        raise LakeUnavailable from None

@@ -8,7 +8,7 @@ from privacy.ledger.sqlite import SqliteLedger
 from services import metrics
 from services.access import Authenticator
 from services.audit import AuditLog
-from services.grpc_server import RunningServer, ServerOptions, until_signal, start_server
+from services.grpc_server import RunningServer, ServerOptions, start_server, until_signal
 from services.keys import key_provider
 from services.private_query.catalogue import load_catalogue
 from services.private_query.engine import DeltaEngine

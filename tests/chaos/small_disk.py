@@ -15,7 +15,9 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     size = f"size={megabytes}m,mode=0700"
     try:
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=False, capture_output=True)
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=False, capture_output=True
+        )
     except FileNotFoundError:
         pytest.skip("there is no `mount` here: disks that are full are not tested")
     if mounted.returncode:

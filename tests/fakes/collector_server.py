@@ -73,7 +73,7 @@ class FakeCollector(collector_pb2_grpc.CollectorServiceServicer):
         most_ahead: How many batches a stream's client was ever ahead of the acknowledgements.
         calls_end_after: After how many more batches a stream ends without an error, once; 0 for never.
         at_rest: A step that a stream takes after each acknowledgement.
-        off_by: By how much a stream acknowledges wrongly.
+        off_by: By how much a stream acknowledges wrongly, and how many verdicts are left out of other answers.
         verdict: What a new event is told.
     """
 
@@ -129,7 +129,8 @@ class FakeCollector(collector_pb2_grpc.CollectorServiceServicer):
         self, request: collector_pb2.CollectRequest, context: grpc.ServicerContext
     ) -> collector_pb2.CollectResponse:
         self.metadata = dict(context.invocation_metadata())
-        return collector_pb2.CollectResponse(verdicts=self._take(request.events, context))
+        verdicts = self._take(request.events, context)
+        return collector_pb2.CollectResponse(verdicts=verdicts[self.off_by :])
 
     def CollectStream(
         self, request_iterator: Iterator[collector_pb2.CollectStreamRequest], context: grpc.ServicerContext

@@ -125,6 +125,16 @@ def test_an_answer_that_was_lost_makes_duplicates_and_nothing_twice(collector: F
     assert set(collector.taken.values()) == {1}
 
 
+def test_an_answer_that_does_not_fit_the_batch_proves_nothing(collector: FakeCollector) -> None:
+    collector.off_by = 1
+    client = CollectorClient(collector.address, "key")
+    with pytest.raises(CollectorRefused) as refused:
+        client.send_all(events_of(3))
+    client.close()
+    assert refused.value.reason == "ANSWER_INVALID"
+    assert client.tally.accepted == 0
+
+
 def test_a_verdict_that_a_newer_collector_gives_is_counted_by_its_number(collector: FakeCollector) -> None:
     collector.verdict = 42
     with CollectorClient(collector.address, "key") as client:

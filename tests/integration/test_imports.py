@@ -50,7 +50,7 @@ customer = "unique_id"
 email = "email"
 [fields]
 "custom.name" = { fixed = "signed_up" }
-"custom.properties" = { columns = { email = "email", city = "city" } }
+"custom.properties" = { columns = { born = "dob", city = "city" } }
 """
 REAL_QUESTIONS = """
 [id]

@@ -13,10 +13,11 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from privacy.masking import EventMasker
 from services.collector.journals.kafka import Bounds, KafkaJournal, RecordTooLarge
-from services.collector.journals.kafka_feed import RecordsLost
+from services.collector.journals.kafka_brokers import KafkaBrokers
+from services.collector.journals.kafka_feed import KafkaFeed, RecordsLost
 from services.collector.journals.kafka_group import KafkaFeeds, KafkaPartitions
 from services.collector.journals.kafka_topic import KafkaTopic, KafkaTopicUnfit
-from services.collector.ports import JournalDamaged, JournalUnavailable, Overloaded
+from services.collector.ports import JournalDamaged, JournalUnavailable, Overloaded, Record
 from services.demo.servers import free_port
 from services.settings import SettingsInvalid
 from tests.kafka import Broker, both_ends, running_broker
@@ -37,6 +38,18 @@ def masker(tmp_path_factory: pytest.TempPathFactory) -> EventMasker:
     return a_masker(tmp_path_factory.mktemp("keys"))
 
 
+async def read_when_it_answers(feed: KafkaFeed) -> list[Record]:
+    records: list[Record] = []
+
+    def is_read() -> bool:
+        with suppress(JournalUnavailable):
+            records.extend(feed.read(0, MUCH))
+        return bool(records)
+
+    await until(is_read)
+    return records
+
+
 @pytest.mark.slow
 async def test_a_killed_broker_is_a_clear_error_and_nothing_acknowledged_is_lost(
     broker: Broker, masker: EventMasker
@@ -51,7 +64,7 @@ async def test_a_killed_broker_is_a_clear_error_and_nothing_acknowledged_is_lost
                     await asyncio.to_thread(feed.read, 0, MUCH)
                 await asyncio.to_thread(broker.start)
             await all_sent_more(senders)
-        found = Counter(lines(feed.read(0, MUCH)))
+        found = Counter(lines(await read_when_it_answers(feed)))
         acknowledged = [event for sender in senders for event in sender.acknowledged]
         assert {found[event.to_bytes()] for event in acknowledged} == {1}
         assert {type(error) for sender in senders for error in sender.errors} == {JournalUnavailable}
@@ -61,7 +74,7 @@ async def test_a_broker_that_answers_nothing_is_told_and_what_waits_is_bounded(
     broker: Broker, masker: EventMasker
 ) -> None:
     topic = broker.topic()
-    small = KafkaTopic(broker.servers, topic.name, max_message_bytes=1024 * 1024)
+    small = KafkaTopic(KafkaBrokers(broker.servers), topic.name, max_message_bytes=1024 * 1024)
     with both_ends(small, Bounds(max_waiting_bytes=1024 * 1024, delivery_s=1.5)) as (journal, feed):
         batches = [fresh(masker, 100) for _ in range(60)]
         with broker.frozen():
@@ -74,17 +87,17 @@ async def test_a_broker_that_answers_nothing_is_told_and_what_waits_is_bounded(
         assert set(lines(feed.read(0, MUCH))) == {event.to_bytes() for batch in batches for event in batch}
 
 
-class NoGaps(KafkaTopic):
-    """A topic whose producers end for good when the broker refuses a message."""
+class NoGaps(KafkaBrokers):
+    """Brokers whose producers end for good when a message is refused."""
 
-    def config(self, kind: str, *, fixed: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    def client(self, make: Any, kind: str, *, fixed: Mapping[str, Any], defaults: Mapping[str, Any]) -> Any:
         no_gaps = {"enable.gapless.guarantee": True} if kind == "producer" else {}
-        return super().config(kind, fixed={**fixed, **no_gaps}, defaults=defaults)
+        return super().client(make, kind, fixed={**fixed, **no_gaps}, defaults=defaults)
 
 
 async def test_a_producer_that_may_not_go_on_is_replaced(broker: Broker, masker: EventMasker) -> None:
     topic = broker.topic()
-    with both_ends(NoGaps(broker.servers, topic.name), QUICK) as (journal, feed):
+    with both_ends(KafkaTopic(NoGaps(broker.servers), topic.name), QUICK) as (journal, feed):
         largest = ConfigEntry("max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)
         resource = ConfigResource(ConfigResource.Type.TOPIC, topic.name, incremental_configs=[largest])
         admin = AdminClient({"bootstrap.servers": broker.servers})
@@ -103,7 +116,7 @@ async def test_a_journal_opened_without_a_broker_refuses_until_there_is_one(
     topic = broker.topic()
     broker.kill()
     try:
-        journal = await asyncio.to_thread(KafkaJournal, KafkaTopic(broker.servers, topic.name), QUICK)
+        journal = await asyncio.to_thread(KafkaJournal, KafkaTopic(KafkaBrokers(broker.servers), topic.name), QUICK)
         with pytest.raises(JournalUnavailable):
             await journal.append("web", fresh(masker, 1), [])
     finally:
@@ -131,7 +144,7 @@ async def test_a_journal_that_is_opened_again_goes_on_behind_what_is_there(broke
     with both_ends(topic) as (journal, feed):
         await journal.append("web", events[:1], [])
         first = feed.journal_id
-    with both_ends(KafkaTopic(broker.servers, topic.name)) as (journal, feed):
+    with both_ends(KafkaTopic(KafkaBrokers(broker.servers), topic.name)) as (journal, feed):
         await journal.append("web", events[1:], [])
         assert feed.journal_id == first
         assert lines(feed.read(0, MUCH)) == [event.to_bytes() for event in events]
@@ -149,7 +162,9 @@ async def test_the_same_event_sent_twice_at_once_is_kept_once(broker: Broker, ma
 async def test_large_batches_are_kept_whole_and_ones_that_are_too_large_refused(
     broker: Broker, masker: EventMasker
 ) -> None:
-    topic = KafkaTopic(broker.servers, f"events-{uuid.uuid4().hex[:8]}", max_message_bytes=2 * 1024 * 1024)
+    topic = KafkaTopic(
+        KafkaBrokers(broker.servers), f"events-{uuid.uuid4().hex[:8]}", max_message_bytes=2 * 1024 * 1024
+    )
     topic.make(1, replicas=1)
     with both_ends(topic) as (journal, feed):
         large = [fresh(masker, 2500) for _ in range(3)]
@@ -267,7 +282,7 @@ def test_a_topic_that_could_lose_events_is_refused(broker: Broker) -> None:
 
 
 def test_a_missing_topic_is_told_to_both_ends(broker: Broker) -> None:
-    topic = KafkaTopic(broker.servers, "missing")
+    topic = KafkaTopic(KafkaBrokers(broker.servers), "missing")
     with pytest.raises(KafkaTopicUnfit, match="missing"):
         KafkaJournal(topic)
     with closing(KafkaFeeds(topic, "landers")) as feeds, pytest.raises(KafkaTopicUnfit, match="missing"):
@@ -286,6 +301,6 @@ def test_options_are_told_by_name_and_never_by_value(monkeypatch: pytest.MonkeyP
         {"sasl.pasword": "env:KAFKA_PASSWORD"},
     ):
         with pytest.raises(SettingsInvalid) as refused:
-            KafkaJournal(KafkaTopic(servers, "events", options))
+            KafkaJournal(KafkaTopic(KafkaBrokers(servers, options), "events"))
         assert "tell-nobody" not in refused.value.sentence
         assert any(name in refused.value.sentence for name in options)

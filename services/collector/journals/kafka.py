@@ -222,7 +222,8 @@ class KafkaJournal:
 
     def _new_producer(self) -> Producer:
         most_bytes = self._topic.max_message_bytes
-        config = self._topic.config(
+        producer: Producer = self._topic.brokers.client(
+            Producer,
             "producer",
             fixed={
                 "acks": "all",
@@ -234,7 +235,6 @@ class KafkaJournal:
             # Batches are gathered before they are produced.
             defaults={"linger.ms": 0, "compression.type": "lz4", "reconnect.backoff.max.ms": 1000},
         )
-        producer: Producer = self._topic.client(Producer, config)
         return producer
 
 

@@ -10,6 +10,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from privacy.errors import MangroveError
+from services.collector.journals.kafka_brokers import ErrorLog
 from services.collector.journals.kafka_record import to_record
 from services.collector.journals.kafka_topic import KafkaTopic, TopicIdentity
 from services.collector.ports import JournalDamaged, JournalUnavailable, Record
@@ -56,7 +57,8 @@ class KafkaFeed:
         self._partition = partition
         self._commit = commit
         self._journal_id = f"kafka:{identity.cluster_id}:{topic.name}:{identity.topic_id}:{partition}"
-        self._consumer: Consumer = topic.client(Consumer, _reading(topic, group))
+        self._consumer = _reader(topic, group)
+        self._tell = ErrorLog(self.name)
         self._delivered: int | None = None
         self._next = 0
         self._end = 0
@@ -165,7 +167,7 @@ class KafkaFeed:
                     continue
                 if messages:
                     break
-                self._unavailable(None)
+                raise JournalUnavailable
             self._see_to_error(message)
             offset = message.offset()
             if offset is None or offset < self._next:
@@ -215,13 +217,14 @@ class KafkaFeed:
     def _at(self, offset: int) -> TopicPartition:
         return TopicPartition(self._topic.name, self._partition, offset)
 
-    def _unavailable(self, error: KafkaError | None) -> NoReturn:
-        log.warning("journal_not_read", journal=self.name, code=error.name() if error else "no answer")
+    def _unavailable(self, error: KafkaError) -> NoReturn:
+        self._tell(error)
         raise JournalUnavailable
 
 
-def _reading(topic: KafkaTopic, group: str) -> dict[str, object]:
-    return topic.config(
+def _reader(topic: KafkaTopic, group: str) -> Consumer:
+    consumer: Consumer = topic.brokers.client(
+        Consumer,
         "feed",
         fixed={
             "group.id": group,
@@ -233,3 +236,4 @@ def _reading(topic: KafkaTopic, group: str) -> dict[str, object]:
         },
         defaults={"queued.max.messages.kbytes": 16 * 1024, "reconnect.backoff.max.ms": 1000},
     )
+    return consumer

@@ -37,7 +37,7 @@ class KafkaFeeds:
         self._partitions: set[int] = set()
         self._feeds: dict[int, KafkaFeed] = {}
         self._joined = False
-        self._member: Consumer = topic.client(Consumer, _joining(topic, group))
+        self._member = _member(topic, group)
         self._member.subscribe([topic.name], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke)
 
     def assigned(self) -> Sequence[KafkaFeed]:
@@ -133,8 +133,9 @@ class KafkaPartitions:
             feed.close()
 
 
-def _joining(topic: KafkaTopic, group: str) -> dict[str, object]:
-    return topic.config(
+def _member(topic: KafkaTopic, group: str) -> Consumer:
+    member: Consumer = topic.brokers.client(
+        Consumer,
         "lander",
         fixed={
             "group.id": group,
@@ -145,3 +146,4 @@ def _joining(topic: KafkaTopic, group: str) -> dict[str, object]:
         # A lander that was killed is missed soon.
         defaults={"session.timeout.ms": 10_000, "heartbeat.interval.ms": 2_000, "reconnect.backoff.max.ms": 1000},
     )
+    return member

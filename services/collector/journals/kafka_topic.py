@@ -1,15 +1,13 @@
-"""The Kafka topic that both ends of the journal share: how to reach it, what it must be like, how it is made."""
+"""The Kafka topic that both ends of the journal share: which one it is, what it must be like, how it is made."""
 
-import logging
-import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import structlog
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs forgot to export four of them
     AdminClient,
@@ -20,16 +18,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its stubs f
 )
 
 from privacy.errors import MangroveError
+from services.collector.journals.kafka_brokers import ErrorLog, KafkaBrokers
 from services.collector.ports import JournalUnavailable
-from services.settings import SettingsInvalid
-
-log = structlog.get_logger()
 
 T = TypeVar("T")
 
 _ANSWER_S = 5.0
 _READY_S = 10.0
-_TELL_AGAIN_S = 60.0
 _KEPT_MS = 7 * 24 * 3600 * 1000
 _FORBIDDEN = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -37,9 +32,12 @@ _FORBIDDEN = {
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
 _REFUSED = {KafkaError.TOPIC_EXCEPTION, KafkaError.POLICY_VIOLATION, KafkaError.INVALID_CONFIG}
-_SILENT = logging.getLogger("librdkafka")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+_MOVED = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+}
 
 
 class KafkaTopicUnfit(JournalUnavailable):
@@ -60,66 +58,19 @@ class TopicIdentity:
 
 
 class KafkaTopic:
-    """A topic and the way to it.
+    """A topic.
 
     Args:
-        servers: The brokers to ask first, host:port, with commas.
-        name: The topic.
-        options: More of librdkafka's settings, such as `security.protocol`; `env:NAME` is taken from the environment.
+        brokers: Where it lies.
+        name: Its name.
         max_message_bytes: The largest message: a batch is one, and masked JSON is larger than what was sent.
-
-    Raises:
-        SettingsInvalid: if an option's environment variable is not set.
     """
 
-    def __init__(
-        self,
-        servers: str,
-        name: str,
-        options: Mapping[str, str] | None = None,
-        *,
-        max_message_bytes: int = 16 * 1024 * 1024,
-    ) -> None:
+    def __init__(self, brokers: KafkaBrokers, name: str, *, max_message_bytes: int = 16 * 1024 * 1024) -> None:
+        self.brokers = brokers
         self.name = name
         self.max_message_bytes = max_message_bytes
-        self._servers = servers
-        self._options = {key: _resolved(key, value) for key, value in (options or {}).items()}
-
-    def config(self, kind: str, *, fixed: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings of a client: ours that are `fixed`, then the options, then our `defaults`.
-
-        Args:
-            kind: What the client is, for the log.
-            fixed: What the promises rest on.
-            defaults: What options may change.
-
-        Raises:
-            SettingsInvalid: if an option says otherwise than what is fixed.
-        """
-        fixed = {"bootstrap.servers": self._servers, **fixed}
-        clash = sorted(fixed.keys() & self._options.keys())
-        if clash:
-            raise SettingsInvalid(
-                f"journal.kafka_options may not set {', '.join(clash)}: the journal's promises rest on it. Take it out."
-            )
-        # librdkafka's own log lines name hosts and users; what went wrong is told by its code instead.
-        quiet = {"log_level": 0, "logger": _SILENT, "error_cb": _ErrorLog(kind)}
-        return {"client.id": "mangrove", **defaults, **self._options, **fixed, **quiet}
-
-    def client(self, make: Any, config: dict[str, Any]) -> Any:
-        """Return `make(config)`, with a clear error if librdkafka does not take an option.
-
-        Raises:
-            SettingsInvalid: if it does not.
-        """
-        try:
-            return make(config)
-        except (KafkaException, TypeError):
-            names = ", ".join(sorted(self._options)) or "none"
-            raise SettingsInvalid(
-                f"librdkafka does not take the Kafka settings. Look at journal.kafka_options (set: {names}): one is "
-                "not known, or has a value that it cannot have."
-            ) from None
+        self._tell = ErrorLog("admin")
 
     def identity(self) -> TopicIdentity:
         """Return which topic it is now.
@@ -153,13 +104,10 @@ class KafkaTopic:
             JournalUnavailable: if the brokers do not answer.
         """
         place = TopicPartition(self.name, partition)
-        asked = [
-            self._admin.list_offsets(
-                {place: spec}, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_ANSWER_S
-            )[place]
+        first, end = (
+            self._offset(place, spec)
             for spec in (OffsetSpec.earliest(), OffsetSpec.latest())  # type: ignore[no-untyped-call]
-        ]
-        first, end = (int(self._answer(future).offset) for future in asked)
+        )
         return first, end
 
     def check(self) -> None:
@@ -233,13 +181,28 @@ class KafkaTopic:
 
     @cached_property
     def _admin(self) -> AdminClient:
-        client: AdminClient = self.client(AdminClient, self.config("admin", fixed={}, defaults={}))
+        client: AdminClient = self.brokers.client(AdminClient, "admin", fixed={}, defaults={})
         return client
 
     def _description(self) -> TopicDescription:
         found = self._admin.describe_topics(TopicCollection([self.name]), request_timeout=_ANSWER_S)
         description: TopicDescription = self._answer(found[self.name])
         return description
+
+    def _offset(self, place: TopicPartition, spec: OffsetSpec, *, again: bool = True) -> int:
+        asked = {place: spec}
+        found = self._admin.list_offsets(
+            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_ANSWER_S
+        )
+        try:
+            return int(found[place].result().offset)
+        except KafkaException as error:
+            if not (again and error.args[0].code() in _MOVED):
+                raise self._error(error) from None
+        # The admin client does not look for the new leader by itself.
+        with suppress(KafkaException):
+            self._admin.list_topics(self.name, timeout=_ANSWER_S)
+        return self._offset(place, spec, again=False)
 
     def _answer(self, future: "Future[T]") -> T:
         try:
@@ -261,28 +224,5 @@ class KafkaTopic:
                 f"The brokers do not take the topic '{self.name}' ({cause.name()}): its name or settings break a rule "
                 "of theirs."
             )
-        log.warning("kafka_unreachable", topic=self.name, code=cause.name())
+        self._tell(cause)
         return JournalUnavailable()
-
-
-class _ErrorLog:
-    """Tells a client's errors in the log by their code, each once a minute at most."""
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-        self._told: dict[str, float] = {}
-
-    def __call__(self, error: KafkaError) -> None:
-        now = time.monotonic()
-        if now - self._told.get(error.name(), -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
-            self._told[error.name()] = now
-            log.warning("kafka_error", client=self._kind, code=error.name())
-
-
-def _resolved(key: str, value: str) -> str:
-    if not value.startswith("env:"):
-        return value
-    name = value.removeprefix("env:")
-    if name not in os.environ:
-        raise SettingsInvalid(f"journal.kafka_options: {key} is taken from ${name}, which is not set. Set it.")
-    return os.environ[name]

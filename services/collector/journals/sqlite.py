@@ -1,6 +1,7 @@
 """The default journal: SQLite in WAL mode, synced at every commit, many batches a commit."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import queue
@@ -39,6 +40,7 @@ _MOST_APPENDS_A_COMMIT = 256
 _MOST_BYTES_A_COMMIT = 8 * 1024 * 1024
 _MOST_WAITING_APPENDS = 1024
 _LOOK_AT_DISK_S = 0.5
+_LONGEST_LOG, _BALLAST = 8 * 1024 * 1024, 2 * 1024 * 1024
 
 
 class JournalInUse(MangroveError):
@@ -72,7 +74,21 @@ def connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=10.0, check_same_thread=False)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
+    # Overwriting what is deleted would write every landed byte once more; it is masked, and often on a full disk.
+    db.execute("PRAGMA secure_delete=OFF")
+    db.execute(f"PRAGMA journal_size_limit={_LONGEST_LOG}")
     return db
+
+
+def ballast_of(path: Path) -> Path:
+    """Return the file that keeps some room on a journal's disk: without any, SQLite cannot even delete."""
+    return path.with_suffix(".ballast")
+
+
+def keep_ballast(path: Path) -> None:
+    """Make a journal's ballast if it is not there; a disk without room for it goes without."""
+    with contextlib.suppress(OSError), ballast_of(path).open("ab") as file:
+        os.posix_fallocate(file.fileno(), 0, _BALLAST)
 
 
 def checksum(events: bytes, refusals: bytes) -> int:
@@ -182,10 +198,10 @@ class SqliteJournal:
     def _write(self, group: list[_Append]) -> None:
         try:
             outcomes = self._writer.commit(group) if group else []
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             log.error("journal_write_failed", journal=self._path.stem, error_type=type(error).__name__)
             outcomes = [JournalUnavailable()] * len(group)
-            if not isinstance(error, sqlite3.OperationalError):
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
                 self._start_anew()
         for append, outcome in zip(group, outcomes, strict=True):
             append.loop.call_soon_threadsafe(append.settle, outcome)
@@ -241,6 +257,7 @@ class _Writer:
         except sqlite3.Error:
             self._db.close()
             raise
+        keep_ballast(path)
         self._free_until = 0.0
         self._taken_since = 0
         self._waiting = self._count_waiting()
@@ -307,10 +324,16 @@ class _Writer:
         now = time.monotonic()
         if now >= self._free_until:
             disk = os.statvfs(self._folder)
-            if disk.f_bavail * disk.f_frsize < self._bounds.min_free_bytes:
+            free = disk.f_bavail * disk.f_frsize
+            if free < self._bounds.min_free_bytes and free + self._reusable() < self._bounds.min_free_bytes:
                 return DiskLow()
             self._free_until = now + _LOOK_AT_DISK_S
         return None
+
+    def _reusable(self) -> int:
+        """Return how many bytes of the file hold nothing any more: a file does not shrink when records have landed."""
+        pages, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
+        return int(pages) * int(size)
 
     def _count_waiting(self) -> int:
         return int(self._db.execute("SELECT coalesce(sum(count), 0) FROM records").fetchone()[0])

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import structlog
 
-from services.collector.journals.sqlite import SUFFIX, checksum, connect
+from services.collector.journals.sqlite import SUFFIX, ballast_of, checksum, connect, keep_ballast
 from services.collector.ports import JournalDamaged, JournalUnavailable, Record
 
 log = structlog.get_logger()
 
-_FORGET_AT_ONCE = 200
+_FORGET_AT_ONCE = 50
 
 
 class SqliteFeed:
@@ -76,7 +76,27 @@ class SqliteFeed:
         return records
 
     def forget(self, through: int) -> None:
-        """Drop landed records, a few at a time so that the collector is not kept waiting; see the port."""
+        """Drop landed records, a few at a time so that the collector is not kept waiting; see the port.
+
+        On a full disk the journal's ballast makes the room that deleting needs.
+
+        Raises:
+            JournalUnavailable: if the disk fails.
+        """
+        try:
+            try:
+                self._forget(through)
+            except sqlite3.OperationalError:
+                ballast_of(self._path).unlink(missing_ok=True)
+                self._forget(through)
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                keep_ballast(self._path)
+        except (sqlite3.OperationalError, OSError):
+            raise JournalUnavailable from None
+        except sqlite3.DatabaseError:
+            raise JournalDamaged(self.name) from None
+
+    def _forget(self, through: int) -> None:
         while True:
             with self._db:
                 gone = self._db.execute(
@@ -89,7 +109,12 @@ class SqliteFeed:
 
     def waiting(self) -> tuple[int, float]:
         """Return how many events wait and the age of the oldest; see the port."""
-        count, oldest = self._db.execute("SELECT coalesce(sum(count), 0), min(appended_at) FROM records").fetchone()
+        try:
+            count, oldest = self._db.execute("SELECT coalesce(sum(count), 0), min(appended_at) FROM records").fetchone()
+        except sqlite3.OperationalError:
+            raise JournalUnavailable from None
+        except sqlite3.DatabaseError:
+            raise JournalDamaged(self.name) from None
         return int(count), max(time.time() - oldest, 0.0) if oldest is not None else 0.0
 
     def size(self) -> int:

@@ -24,7 +24,9 @@ NEWER = pb.Verdict(code=99)
 def test_refused_events_are_told_by_the_lines_that_they_came_from() -> None:
     rejects = io.StringIO()
     account = Account("line", rejects)
-    rows = [Mapped(number, (an_event(event_id="13912345678" if number < 4 else str(number)),)) for number in range(2, 7)]
+    rows = [
+        Mapped(number, (an_event(event_id="13912345678" if number < 4 else str(number)),)) for number in range(2, 7)
+    ]
     for row in rows:
         account.note(row)
         account.expect(row)

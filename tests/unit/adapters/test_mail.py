@@ -132,7 +132,9 @@ def test_what_a_person_sent_is_not_taken_for_automatic() -> None:
     assert events_of(a_mail(headers={"Auto-Submitted": "no", "Precedence": "normal", "Return-Path": "<a@b.example>"}))
 
 
-@pytest.mark.parametrize("date", [None, "yesterday", "Mon, 32 Jan 2026 10:00:00", "Thu, 01 Jan 1970 00:00:00 +0000", ""])
+@pytest.mark.parametrize(
+    "date", [None, "yesterday", "Mon, 32 Jan 2026 10:00:00", "Thu, 01 Jan 1970 00:00:00 +0000", ""]
+)
 def test_a_mail_without_a_good_date_is_dated_by_the_last_server(date: str | None) -> None:
     received = b"from a by b; Mon, 05 Jan 2026 09:30:00 +0100"
     message = message_of(raw(b"x", date=date, received=received))
@@ -167,7 +169,9 @@ def test_a_mail_with_broken_headers_is_told_by_the_header(headers: dict[str, str
 
 
 def test_a_header_that_is_smuggled_into_another_is_not_one() -> None:
-    data = raw(b"x", subject=b"hello\r\n X-Fake: 1\r\n\tList-Id: <x>", cc=b"=?utf-8?q?a=0D=0AList-Id=3A_x?= <c@d.example>")
+    data = raw(
+        b"x", subject=b"hello\r\n X-Fake: 1\r\n\tList-Id: <x>", cc=b"=?utf-8?q?a=0D=0AList-Id=3A_x?= <c@d.example>"
+    )
     assert message_of(data).message_sent.text.startswith("hello X-Fake: 1 List-Id: <x>")
 
 
@@ -175,8 +179,8 @@ def test_a_header_that_is_smuggled_into_another_is_not_one() -> None:
     ("subject", "text"),
     [
         (b"=?gb2312?B?" + b"xOO6w6OsztLKx4bP" + b"?=", "你好，我是喯"),
-        ("=?utf-8?B?5L2g5aU=?= =?utf-8?B?vQ==?=".encode(), "你好"),
-        ("=?big5?Q?=A7A=A6n?=".encode(), "你好"),
+        (b"=?utf-8?B?5L2g5aU=?= =?utf-8?B?vQ==?=", "你好"),
+        (b"=?big5?Q?=A7A=A6n?=", "你好"),
         ("你好".encode(), "你好"),
         ("你好".encode("gb18030"), "你好"),
         ("你好 =?gbk?B?xOO6ww==?= end".encode("gb18030"), "你好 你好 end"),
@@ -204,7 +208,9 @@ def test_no_bytes_make_the_import_fail(data: bytes) -> None:
 @given(
     place=st.integers(0, 2000),
     noise=st.binary(min_size=1, max_size=12)
-    | st.sampled_from([b"\r\n", b"\x00", b"=?", b"?=", b"--b", b'"', b"\xff\xfe", b"<", b"(", b"Content-Type: multipart/mixed\r\n"]),
+    | st.sampled_from(
+        [b"\r\n", b"\x00", b"=?", b"?=", b"--b", b'"', b"\xff\xfe", b"<", b"(", b"Content-Type: multipart/mixed\r\n"]
+    ),
     cut=st.integers(0, 40),
 )
 def test_no_damage_to_a_mail_makes_the_import_fail(place: int, noise: bytes, cut: int) -> None:

@@ -48,7 +48,11 @@ def test_an_mbox_gives_its_mails_as_they_were(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(written=st.lists(st.text(st.sampled_from("From >\nx "), max_size=30).map(lambda t: f"x{t}x\n"), min_size=1, max_size=4))
+@given(
+    written=st.lists(
+        st.text(st.sampled_from("From >\nx "), max_size=30).map(lambda t: f"x{t}x\n"), min_size=1, max_size=4
+    )
+)
 def test_what_the_standard_library_writes_comes_back(tmp_path: Path, written: list[str]) -> None:
     path = tmp_path / "box"
     path.unlink(missing_ok=True)

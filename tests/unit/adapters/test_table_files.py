@@ -102,7 +102,7 @@ def test_an_empty_file_holds_nothing(tmp_path: Path, kind: str) -> None:
 def test_a_file_that_breaks_off_is_told_with_the_line(tmp_path: Path) -> None:
     rows = "".join(f"{n},{AT},{n * 7919}\n" for n in range(20_000))
     whole = gzip.compress((HEADER + rows).encode())
-    with pytest.raises(TableUnreadable, match="after line [1-9]"):
+    with pytest.raises(TableUnreadable, match=r"after line [1-9]"):
         outcomes_of(tmp_path, whole[: len(whole) // 2], a_mapping())
     with pytest.raises(TableUnreadable, match="after line"):
         outcomes_of(tmp_path, whole[:10] + b"\x00" * 50, a_mapping())

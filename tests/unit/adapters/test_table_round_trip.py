@@ -144,9 +144,7 @@ def _events(outcome: object) -> tuple[pb.Event, ...]:
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030", "utf-16"])
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(wanted=st.lists(events(), min_size=1, max_size=5))
-def test_events_written_as_csv_come_back(
-    tmp_path: Path, encoding: str, delimiter: str, wanted: list[pb.Event]
-) -> None:
+def test_events_written_as_csv_come_back(tmp_path: Path, encoding: str, delimiter: str, wanted: list[pb.Event]) -> None:
     path = tmp_path / "events.csv"
     form = {"kind": "csv", "encoding": encoding, "delimiter": delimiter}
     time_format = "%Y-%m-%d %H:%M:%S.%f"

@@ -140,7 +140,9 @@ def test_fields_of_another_body_are_left_alone() -> None:
 
 
 def test_rows_are_skipped_on_purpose() -> None:
-    mapper = RowMapper(a_mapping(skip_when=[{"column": "test", "empty": False}, {"column": "state", "equals": "draft"}]))
+    mapper = RowMapper(
+        a_mapping(skip_when=[{"column": "test", "empty": False}, {"column": "state", "equals": "draft"}])
+    )
     cells = [{"test": "x"}, {"state": "draft"}, {"state": "sent"}]
     found = [mapper.map(Row(n, n, {"id": "1", "at": AT, **row})) for n, row in enumerate(cells)]
     assert [type(one) for one in found] == [Skipped, Skipped, Mapped]

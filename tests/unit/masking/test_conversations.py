@@ -129,7 +129,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         said = [Said(0, ("web", f"c{number}", 1), f"e{turn}", "x" * 500 + "1") for turn in range(50)]
         list(held.windows(said, 0.0))
     assert len(held._threads) == 10
-    parts = [part for thread in held._threads.values() for part in thread.parts]
+    parts = [part for thread in held._threads.values() for part in thread.parts.values()]
     assert len(parts) == 10 * 12
     assert max(len(part.tail) for part in parts) == 64
 
