@@ -29,7 +29,7 @@ jars: $(STAMP) java
 setup-kafka: $(STAMP) java ## fetch a Kafka broker's jars, for the tests of the Kafka journal
 	@infra/kafka/fetch.sh
 
-setup-node: ## fetch the Segment SDK for Node, for the tests of the HTTP edge
+setup-node: ## fetch the Segment and RudderStack libraries for Node, for the tests of the HTTP edge
 	@command -v npm >/dev/null || { echo "npm is not installed: the tests of the Node SDK will be skipped."; exit 0; }; npm ci --silent --prefix tests/node
 
 demo: setup ## from raw channel events to private answers and a report (about 5 minutes)

@@ -15,6 +15,7 @@ from services.collector.commands import app as collector_app
 from services.collector.commands import lander_app
 from services.collector.quarantine_commands import app as quarantine_app
 from services.demo.commands import demo
+from services.edge.commands import app as edge_app
 from services.lake_commands import app as lake_app
 from services.lake_commands import ml_app
 from services.masking_commands import app as masking_app
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(access_app, name="access")
 app.add_typer(collector_app, name="collector")
+app.add_typer(edge_app, name="edge")
 app.add_typer(lander_app, name="lander")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(import_app, name="import")

@@ -27,6 +27,7 @@ log = structlog.get_logger()
 # The transport's own refusal has no reason code: up to this factor a request is read and refused by us.
 _TRANSPORT_HEADROOM = 4
 _LOOK_S = 0.1
+_PINGS_APART_MS = 10_000
 
 
 class CannotListen(MangroveError):
@@ -104,6 +105,8 @@ async def start_server(
         options=[
             ("grpc.max_receive_message_length", options.limits.max_message_bytes * _TRANSPORT_HEADROOM),
             ("grpc.so_reuseport", int(options.shares_port)),
+            # Clients of idle streams ask whether we are there; by default that counts as an attack.
+            ("grpc.http2.min_ping_interval_without_data_ms", _PINGS_APART_MS),
         ],
     )
     add_servicers(server)

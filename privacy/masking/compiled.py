@@ -6,23 +6,17 @@ and puts them into the columns. What it does not see to be valid at a glance it 
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from privacy.masking.envelope import Envelope, Reader, Remembered
 from privacy.masking.limits import Kind
-from privacy.masking.memory import Memory
-from privacy.masking.plan import FieldPlan, MessagePlan, Treatment
-from privacy.masking.treat import put_field, truncated
-from privacy.masking.validate import has_unknown_fields
-
-Reader = Callable[[Any, Any], dict[str, Any] | None]
-"""Takes a message and a run; returns its masked fields, or None to have somebody look closer."""
-
-Shape = Callable[[dict[str, Any]], object]
+from privacy.masking.plan import FieldPlan, MessagePlan, Treatment, known_names
+from privacy.masking.treat import TEXTS, put_field, truncated
+from privacy.masking.unknown import has_unknown_fields
 
 Token = Callable[[str, str], str | None]
 
@@ -32,52 +26,8 @@ _CONVERTED = {
     Treatment.IP: "truncated(v)",
     Treatment.LOCATION: "round(v, 1)",
 }
-_TEXTS = (Treatment.FREE_TEXT, Treatment.URL)
 # Identifiers come with each event of a customer's; what the others say is mostly the same.
-_REMEMBERED, _REMEMBERED_NAMES, _LONGEST = 2_048, 16_384, 512
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """How the fields of an event stand in its record.
-
-    Attributes:
-        event_id: The field that is an event's own name: it stays as it is, for its token is made with those of others.
-        columns: The columns of fields that are not called alike, and of each choice: which field of it is set.
-        shapes: What messages become; in lists, what is empty is left out.
-    """
-
-    event_id: str
-    columns: Mapping[str, str]
-    shapes: Mapping[str, Shape]
-
-
-class Remembered:
-    """A message within events that comes again and again and holds no text: what its bytes became.
-
-    Args:
-        read: Reads the message.
-        shape: Says how it stands among the fields.
-        most: See `Memory`.
-    """
-
-    def __init__(self, read: Reader, shape: Shape | None, most: int) -> None:
-        self._read = read
-        self._shape = shape
-        self._memory: Memory[bytes, object] = Memory(most)
-        self.recent = self._memory.recent
-
-    def look(self, message: Any, written: bytes, run: Any) -> object | None:
-        """Return what a message became, or None if somebody has to look closer."""
-        known = self._memory.get(written)
-        if known is None:
-            fields = self._read(message, run)
-            if fields is None:
-                return None
-            known = self._shape(fields) if self._shape is not None else fields
-            if len(written) <= _LONGEST:
-                self._memory.put(written, known)
-        return known
+_REMEMBERED, _REMEMBERED_NAMES = 2_048, 16_384
 
 
 def compile_reader(plan: MessagePlan, token: Token, envelope: Envelope) -> Reader:
@@ -149,7 +99,7 @@ class _Compiler:
     def _types_of(self, plan: MessagePlan) -> str:
         """Name the map of the types that a message can say its identifier has."""
         one = next((f for f in plan.fields.values() if f.name == "type" and f.enum_names), None)
-        return self._constant("types", {} if one is None else _known_names(one))
+        return self._constant("types", {} if one is None else known_names(one))
 
     def _child(self, one: FieldPlan, child: MessagePlan, path: str) -> list[str]:
         if _holds_texts(child):
@@ -216,7 +166,7 @@ class _Compiler:
         """Write how lists, maps and Structs are read: by what the plain way does too."""
         plan, check = self._constant("plan", one), self._constant("check", one.check)
         if one.repeated and one.kind is Kind.ENUM:
-            known = self._constant("names", _known_names(one)) + ".get"
+            known = self._constant("names", known_names(one)) + ".get"
             put = [
                 "v = v[:]",
                 *(
@@ -255,12 +205,12 @@ class _Compiler:
         if one.kind in (Kind.INTEGER, Kind.NUMBER):
             broken.append(f"not {_number(limits.low)} <= v <= {_number(limits.high)}")
         if one.kind is Kind.ENUM:
-            broken.append(f"(name := {self._constant('name_of', _known_names(one).get)}(v)) is None")
+            broken.append(f"(name := {self._constant('name_of', known_names(one).get)}(v)) is None")
         return broken
 
     def _put(self, one: FieldPlan, path: str, types: str, token: str) -> list[str]:
         out = f"out[{self._column(one, path)!r}]"
-        if one.treatment in _TEXTS:
+        if one.treatment in TEXTS:
             put = "url" if one.treatment is Treatment.URL else "text"
             return [
                 f"f = fields[{path!r}]",
@@ -310,12 +260,8 @@ def _inside(lines: list[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-def _known_names(one: FieldPlan) -> dict[int, str]:
-    return {number: name for number, name in (one.enum_names or {}).items() if number in one.limits.known}
-
-
 def _holds_texts(plan: MessagePlan) -> bool:
     """Say whether anywhere in a message there is what has to wait for others, or may be anything."""
     return any(
-        one.treatment in _TEXTS or (one.child is not None and _holds_texts(one.child)) for one in plan.fields.values()
+        one.treatment in TEXTS or (one.child is not None and _holds_texts(one.child)) for one in plan.fields.values()
     )

@@ -1,30 +1,32 @@
 """Turns raw events into masked ones, or says which rules they break; nothing else in Mangrove makes masked events."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf.message import Message
 
+from privacy.masking import quarantine
+from privacy.masking.across import Across, said_in
 from privacy.masking.compiled import compile_reader
-from privacy.masking.conversations import Conversations, Said, Window
+from privacy.masking.conversations import Conversations, Said
 from privacy.masking.failures import MaskingFailed
 from privacy.masking.limits import Violation
-from privacy.masking.masker import Found, Masker
+from privacy.masking.masker import Masker
+from privacy.masking.mended import bodies_of, mend
 from privacy.masking.plan import MessagePlan, Treatment
 from privacy.masking.policy import OnFailure
 from privacy.masking.refusals import Invalid, Refusal, Unmaskable
 from privacy.masking.run import Failure, Run, Told
 from privacy.masking.sealed import ENVELOPE, MaskedEvent, NotMasked, blank_of, record_of, seal
-from privacy.masking.texts import SPLIT_FIELD, Memories, TextFields
-from privacy.masking.treat import text_fields, tree_of
+from privacy.masking.texts import Memories, TextFields
+from privacy.masking.tree import text_fields, tree_of
+from privacy.masking.unknown import UnknownFields
 from privacy.masking.validate import violations
 from privacy.pseudonyms import Pseudonymiser
 
 _WORK_AT_ONCE, _EVENTS_AT_ONCE = 256 * 1024, 500
-
-T = TypeVar("T")
 
 Outcome = MaskedEvent | Unmaskable | Invalid
 """What became of an event."""
@@ -75,22 +77,31 @@ class EventMasker:
         plan: The plan of the event message.
         pseudonymiser: Makes tokens of identifiers.
         masker: Masks free text by its policy.
+        unknown_fields: What becomes of events with fields that the schema does not have: they are refused, or those
+            fields are kept masked in the body under `unknown`.
 
     Raises:
         PolicyInvalid: if the policy speaks of a field that the plan does not have.
     """
 
-    def __init__(self, plan: MessagePlan, pseudonymiser: Pseudonymiser, masker: Masker) -> None:
-        self.fields = tuple(text_fields(plan, (Treatment.FREE_TEXT, Treatment.URL)))
+    def __init__(
+        self,
+        plan: MessagePlan,
+        pseudonymiser: Pseudonymiser,
+        masker: Masker,
+        *,
+        unknown_fields: UnknownFields = "refuse",
+    ) -> None:
+        self.fields = tuple(text_fields(plan))
         masker.policy.check_fields(self.fields)
         self._plan = plan
         self._pseudonymiser = pseudonymiser
         self._masker = masker
+        self._unknown_fields = unknown_fields
         self._read = compile_reader(plan, pseudonymiser.token, ENVELOPE)
         self._memories = Memories(text_fields(plan, (Treatment.URL,)))
         self._sources: dict[str, TextFields] = {}
         self._conversations = Conversations()
-        self._channels = _enum_names_of(plan, "channel")
 
     @property
     def waits_for_others(self) -> bool:
@@ -105,17 +116,9 @@ class EventMasker:
 
     def violations(self, event: Message) -> list[Violation]:
         """Return which rules of the schema the event breaks; empty if it is valid."""
-        return violations(event, self._plan) if self._read(event, _OnlyLooking()) is None else []
-
-    def refusal(self, event: Message, source: str, received_at: datetime, broken: Sequence[Violation]) -> Refusal:
-        """Record that an event was refused: which rules it broke, nothing of what it held."""
-        return Refusal(
-            source=source,
-            channel=self._channels.get(event.channel) if event.channel else None,  # type: ignore[attr-defined]
-            event_type=event.WhichOneof("body"),
-            received_at=received_at,
-            broken=tuple(f"{v.field}:{v.reason}" for v in broken),
-        )
+        if self._read(event, _OnlyLooking()) is not None:
+            return []
+        return violations(event, self._plan, self._unknown_fields)
 
     def mask_batch(self, events: Sequence[Message], source: str, received_at: datetime) -> list[MaskedEvent]:
         """Mask valid events at once; the result has their order.
@@ -156,16 +159,12 @@ class EventMasker:
             if parts:
                 yield _NOTHING
             parts.append(part)
-        timeouts: list[MaskingFailed] = []
-        across: dict[int, list[Found]] = {}
-        lost: list[Failure] = []
-        said = (one for part in parts for one in part.said)
-        for windows in _groups(self._conversations.windows(said, received_at.timestamp()), _cost):
-            self._look_across(windows, across, lost, timeouts)
+        across = Across(self._masker, self._conversations)
+        for _ in across.look((one for part in parts for one in part.said), received_at.timestamp()):
             yield _NOTHING
         for part in parts:
-            part.run.lose([one for one in lost if part.first <= one.event < part.first + len(part.records)])
-            for _ in part.run.fill_in(across, timeouts):
+            part.run.lose([one for one in across.lost if part.first <= one.event < part.first + len(part.records)])
+            for _ in part.run.fill_in(across.found, across.timeouts):
                 yield _NOTHING
             yield self._sealed(part)
 
@@ -174,63 +173,112 @@ class EventMasker:
         run = Run(self._pseudonymiser, self._masker, TextFields(self._masker.policy, source, None), {})
         run.told = []
         tree_of(run, event, self._plan)
-        across: dict[int, list[Found]] = {}
-        lost: list[Failure] = []
-        said = [_said(0, event, source)] if _is_part(event, run) else []
-        self._look_across(list(self._conversations.windows(said, received_at.timestamp())), across, lost, [])
-        run.lose(lost)
-        for _ in run.fill_in(across, []):
-            pass
+        self._fill_in(run, said_in(0, event, source, run.fields), received_at)
         return run.told, run.failures
 
-    def _parts(self, events: Sequence[Message], source: str, blank: dict[str, Any]) -> Iterator[_Part]:
-        """Read events, a bounded amount of them between two steps."""
+    def refusal(self, event: Message, source: str, received_at: datetime, broken: Sequence[Violation]) -> Refusal:
+        """Record that an event was refused: which rules it broke, nothing of what it held."""
+        return quarantine.refusal_of(event, self._plan, source, received_at, broken)
+
+    def quarantined(
+        self, events: Sequence[tuple[Message, Sequence[Violation]]], source: str, received_at: datetime
+    ) -> list[Refusal]:
+        """Record that events were refused, with what may be kept of them, masked.
+
+        Nothing is kept of an event that the customer does not allow to be stored, of one that a detector could not
+        search, and of what is too large: 64 KiB an event, 1 MiB a call, lists and Structs beyond their limits.
+
+        Args:
+            events: Events and the rules that each broke.
+            source: The name of the source that sent them.
+            received_at: The collector's clock, UTC.
+        """
+        raw = [event for event, _ in events]
+        run = Run(self._pseudonymiser, self._masker, self._fields_of(source), {})
+        trees = quarantine.trees_of(run, raw, self._plan)
+        said = [
+            one
+            for place, event in enumerate(raw)
+            if trees[place] is not None
+            for one in said_in(place, event, source, run.fields)
+        ]
+        self._fill_in(run, said, received_at)
+        for failure in run.failures:
+            trees[failure.event] = None
+        refusals = [self.refusal(event, source, received_at, broken) for event, broken in events]
+        return [
+            refusal if tree is None else quarantine.with_content(refusal, tree, self._plan)
+            for refusal, tree in zip(refusals, trees, strict=True)
+        ]
+
+    def restored(
+        self, content: bytes, *, source: str, received_at: datetime, changes: Mapping[str, Any] | None = None
+    ) -> MaskedEvent | list[Violation]:
+        """Make a masked event of what was kept of a refused one, or say which rules it breaks today.
+
+        The same content gives the same event. Texts are searched again; a value that the schema has learnt since is
+        filled in.
+
+        Args:
+            content: See `Refusal.content`.
+            source: The name of the source that sent the event.
+            received_at: When the collector received it, UTC.
+            changes: New values by the paths of fields: of fields that are kept as they are, such as `channel`, a name
+                of the schema in lower case or a number; None unsets one.
+        """
+        kept = quarantine.read(content)
+        if kept is None:
+            return [quarantine.UNREADABLE]
+        run = Run(self._pseudonymiser, self._masker, self._fields_of(source), {})
+        broken = quarantine.change(kept, changes or {}, self._plan)
+        broken += mend(run, kept, self._plan, self._unknown_fields)
+        if broken:
+            return broken
+        self._fill_in(run, (), received_at)
+        if run.failures and self._masker.policy.detectors.on_failure is OnFailure.REFUSE:
+            return [Unmaskable(run.failures[0].path).violation]
+        (event_type,) = bodies_of(kept.fields, self._plan)
+        return seal(record_of(kept.fields, event_type, blank_of(source, received_at)), kept.fields["event_id"])
+
+    def _fill_in(self, run: Run, said: Sequence[Said], received_at: datetime) -> None:
+        """Mask the texts of a run in one go."""
+        across = Across(self._masker, self._conversations)
+        for _ in across.look(said, received_at.timestamp()):
+            pass
+        run.lose(across.lost)
+        for _ in run.fill_in(across.found, across.timeouts):
+            pass
+
+    def _fields_of(self, source: str) -> TextFields:
         fields = self._sources.get(source)
         if fields is None:
             fields = self._sources[source] = TextFields(self._masker.policy, source, self._memories)
-        read = self._read
+        return fields
+
+    def _parts(self, events: Sequence[Message], source: str, blank: dict[str, Any]) -> Iterator[_Part]:
+        """Read events, a bounded amount of them between two steps."""
+        fields, read = self._fields_of(source), self._read
         part = _Part(0, Run(self._pseudonymiser, self._masker, fields, blank))
-        run, records = part.run, part.records
         for place, event in enumerate(events):
-            if run.size >= _WORK_AT_ONCE or len(records) >= _EVENTS_AT_ONCE:
+            if part.run.size >= _WORK_AT_ONCE or len(part.records) >= _EVENTS_AT_ONCE:
                 yield part
                 part = _Part(place, Run(self._pseudonymiser, self._masker, fields, blank))
-                run, records = part.run, part.records
-            run.event = place
-            record = read(event, run)
+            part.run.event = place
+            record: dict[str, Any] | Invalid | None = read(event, part.run)
             if record is None:
-                records.append(closer := self._read_closely(event, run))
-                if isinstance(closer, Invalid):
-                    continue
-                record = closer
-            else:
-                records.append(record)
-            if record["event_type"] == "message_sent" and _is_part(event, run):
-                part.said.append(_said(place, event, source))
+                record = self._read_closely(event, part.run)
+            part.records.append(record)
+            if isinstance(record, dict) and record["event_type"] == "message_sent":
+                part.said += said_in(place, event, source, fields)
         yield part
 
     def _read_closely(self, event: Message, run: Run) -> dict[str, Any] | Invalid:
         run.forget_event()
-        broken = violations(event, self._plan)
+        broken = violations(event, self._plan, self._unknown_fields)
         if broken:
             return Invalid(tuple(broken))
         fields = tree_of(run, event, self._plan).fields
         return record_of({**fields, "event_id": event.event_id}, event.WhichOneof("body") or "", run.blank)  # type: ignore[attr-defined]
-
-    def _look_across(
-        self,
-        windows: Sequence[Window],
-        across: dict[int, list[Found]],
-        lost: list[Failure],
-        timeouts: list[MaskingFailed],
-    ) -> None:
-        each = self._masker.find_each([window.text for window in windows], timeouts)
-        for window, found in zip(windows, each, strict=True):
-            if isinstance(found, MaskingFailed):
-                lost.append(Failure(window.last, SPLIT_FIELD, found))
-                continue
-            for place, one in window.across(found):
-                across.setdefault(place, []).append(one)
 
     def _sealed(self, part: _Part) -> MaskedSlice:
         refused: dict[int, str] = {}
@@ -247,38 +295,3 @@ class EventMasker:
             token = next(tokens)
             sealed.append(Unmaskable(refused[place]) if place in refused else seal(record, token))
         return MaskedSlice(tuple(sealed), tuple(failure.cause for failure in failures))
-
-
-def _is_part(event: Any, run: Run) -> bool:
-    """Say whether an event is a message of a conversation whose texts are stored."""
-    return bool(
-        event.conversation_id and event.WhichOneof("body") == "message_sent" and run.fields[SPLIT_FIELD] is not None
-    )
-
-
-def _said(place: int, event: Any, source: str) -> Said:
-    message = event.message_sent
-    return Said(place, (source, event.conversation_id, message.party), event.event_id, message.text)
-
-
-def _groups(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
-    """Cut items into runs of bounded size."""
-    group: list[T] = []
-    size = 0
-    for item in items:
-        group.append(item)
-        size += size_of(item)
-        if size >= _WORK_AT_ONCE:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
-
-
-def _cost(window: Window) -> int:
-    """Weigh a window: each is looked at closely, however short it is."""
-    return 256 + len(window.text)
-
-
-def _enum_names_of(plan: MessagePlan, name: str) -> Mapping[int, str]:
-    return next(f.enum_names or {} for f in plan.fields.values() if f.name == name)

@@ -15,6 +15,9 @@ from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES
 
 STRUCT = "google.protobuf.Struct"
 
+UNKNOWN = "unknown"
+"""What fields that the schema does not have are kept under; no field may be called so."""
+
 
 class SchemaUntreated(MangroveError):
     """A field that can hold personal data has no treatment, or one that does not fit its type."""
@@ -81,6 +84,11 @@ def compile_plan(descriptor: Descriptor) -> MessagePlan:
     return _Compiler(descriptor.GetOptions().DESCRIPTOR.file.pool).message(descriptor, descriptor.name)
 
 
+def known_names(one: FieldPlan) -> dict[int, str]:
+    """Return the names of an enum's numbers that say something; none for other fields."""
+    return {number: name for number, name in (one.enum_names or {}).items() if number in one.limits.known}
+
+
 class _Compiler:
     def __init__(self, pool: Any) -> None:
         find = pool.FindExtensionByName
@@ -143,7 +151,9 @@ class _Compiler:
             message.GetOptions().map_entry or message.full_name.startswith("google.protobuf.")
         )
         problem = None
-        if (is_text or is_open) and treatment is Treatment.UNSPECIFIED:
+        if field.name == UNKNOWN:
+            problem = "has the name under which fields are kept that the schema does not have"
+        elif (is_text or is_open) and treatment is Treatment.UNSPECIFIED:
             problem = "can hold personal data and has no treatment"
         elif field.type == field.TYPE_BYTES and treatment not in (Treatment.DROP, Treatment.UNKNOWN):
             problem = "holds bytes, which can only be dropped"

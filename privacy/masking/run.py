@@ -152,10 +152,12 @@ class Run:
 
         self.afterwards(join)
 
-    def entries(self, field: TextField, keys: Sequence[str]) -> tuple[dict[str, Any], list[Any]]:
-        """Return a dict that will hold masked keys, and the list of its values to be filled in."""
+    def entries(
+        self, field: TextField, keys: Sequence[str], made: list[Any] | None = None
+    ) -> tuple[dict[str, Any], list[Any]]:
+        """Return a dict that will hold masked keys, and the list of its values to be filled in, or `made`."""
         out: dict[str, Any] = {}
-        values: list[Any] = [None] * len(keys)
+        values = [None] * len(keys) if made is None else made
         masked: list[Any] = [None] * len(keys)
         for index, key in enumerate(keys):
             self.text(field, masked, index, key)

@@ -6,7 +6,8 @@ from typing import Any, Final
 import orjson
 
 from privacy.errors import MangroveError
-from privacy.masking.compiled import Envelope
+from privacy.masking.envelope import Envelope
+from privacy.masking.plan import UNKNOWN
 
 _SEAL = object()
 
@@ -125,18 +126,22 @@ def record_of(fields: dict[str, Any], event_type: str, blank: dict[str, Any]) ->
 
     Args:
         fields: The event's tree.
-        event_type: Which field is its body.
+        event_type: Which field is its body; fields that the schema does not have are kept in there.
         blank: See `blank_of`.
     """
-    record = {**blank, "event_type": event_type, "body": fields[event_type]}
+    body = fields[event_type]
+    if UNKNOWN in fields:
+        body = {**body, UNKNOWN: fields[UNKNOWN]}
+    record = {**blank, "event_type": event_type}
     for name, value in fields.items():
         shape = ENVELOPE.shapes.get(name)
-        if name != event_type:
+        if shape is None:
             shaped = value
-            if shape is not None:
-                shaped = list(filter(None, map(shape, value))) if isinstance(value, list) else shape(value)
+        else:
+            shaped = list(filter(None, map(shape, value))) if isinstance(value, list) else shape(value)
+        if name not in (event_type, UNKNOWN):
             record[ENVELOPE.columns.get(name, name)] = shaped
-    return record
+    return {**record, "body": body}
 
 
 def micros(moment: datetime) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from privacy.masking import EventMasker, Masker, Policy
 from privacy.masking.actions import TOKEN_TYPES
+from privacy.masking.unknown import UnknownFields
 from privacy.masking.wanted import detector_for
 from privacy.pseudonyms import MASKED_TYPES, KeyProvider, Pseudonymiser
 from services import metrics, tracing
@@ -18,14 +19,11 @@ from services.access import Authenticator
 from services.audit import AuditLog
 from services.collector import wire
 from services.collector.handlers import Collecting
-from services.collector.journals.sqlite import SUFFIX, Bounds, SqliteJournal
-from services.collector.journals.sqlite_feed import SqliteFeeds
+from services.collector.journals.chosen import feeds_at, journal_at, journal_states
 from services.collector.landed import LandedKeys
 from services.collector.lander import Lander
 from services.collector.metrics import RESTARTS, WORKERS, DiskMetrics, JournalMetrics
-from services.collector.ports import Feeds, Journal
 from services.collector.quota import Quotas
-from services.collector.status import JournalState
 from services.collector.tables import DeltaLandedTable
 from services.collector.worker import Worker, serve
 from services.grpc_gate import Limits
@@ -44,8 +42,15 @@ def policy_at(home: Home) -> Policy:
     return Policy.load(home.path(home.settings.masking)) if home.settings.masking else Policy()
 
 
-def event_masker(keys: KeyProvider, policy: Policy | None = None) -> EventMasker:
+def event_masker(
+    keys: KeyProvider, policy: Policy | None = None, unknown_fields: UnknownFields = "refuse"
+) -> EventMasker:
     """Return the masker of events, with its plan compiled from the schema.
+
+    Args:
+        keys: Has the keys of all tokens.
+        policy: What is done with what is found.
+        unknown_fields: What becomes of events with fields that the schema does not have.
 
     Raises:
         PolicyInvalid: if the policy names a field, a detector or a model that there is not.
@@ -54,37 +59,13 @@ def event_masker(keys: KeyProvider, policy: Policy | None = None) -> EventMasker
     policy = policy or Policy()
     wanted = {TOKEN_TYPES[entity] for entity in policy.tokenised()}
     tokens = Pseudonymiser(keys, [name for name in MASKED_TYPES if name in wanted])
-    return EventMasker(wire.event_plan(), tokens, Masker(detector_for(policy), policy, tokens))
+    masker = Masker(detector_for(policy), policy, tokens)
+    return EventMasker(wire.event_plan(), tokens, masker, unknown_fields=unknown_fields)
 
 
-def journal_at(home: Home, worker: int = 0, wait_s: float = 0.0) -> Journal:
-    """Return the journal of a worker that the configuration names, waiting for its last user to let it go."""
-    return _journal(home, f"collector-{worker}", wait_s)
-
-
-def _journal(home: Home, name: str, wait_s: float) -> Journal:
-    settings = home.settings.journal
-    bounds = Bounds(settings.max_waiting_events, settings.min_free_bytes, settings.remembered)
-    return SqliteJournal(home.path(settings.folder) / f"{name}{SUFFIX}", bounds, wait_s)
-
-
-def replay_journal_at(home: Home) -> Journal:
-    """Return the journal that replayed events go through."""
-    return _journal(home, "replay", wait_s=0.0)
-
-
-def feeds_at(home: Home) -> Feeds:
-    """Return the lander's end of the journals that the configuration names."""
-    return SqliteFeeds(home.path(home.settings.journal.folder))
-
-
-def journal_states(home: Home) -> list[JournalState]:
-    """Return how each journal is doing."""
-    feeds = feeds_at(home)
-    try:
-        return [JournalState(feed.name, *feed.waiting(), feed.size()) for feed in feeds.assigned()]
-    finally:
-        feeds.close()
+def event_masker_at(home: Home) -> EventMasker:
+    """Return the masker that the configuration describes."""
+    return event_masker(key_provider(home), policy_at(home), home.settings.collector.unknown_fields)
 
 
 def lander_at(home: Home) -> Lander:
@@ -151,7 +132,7 @@ def serve_collector(home: Home, address: str = "", workers: int = 0) -> int:
     counts = metrics.folder_for(home.folder) if settings.metrics_port else None
     if counts is not None:
         metrics.prepare(counts)
-    masker = event_masker(key_provider(home), policy_at(home))
+    masker = event_masker_at(home)
     options = server_options(home, address)
     wanted = workers or settings.workers
     WORKERS.labels("wanted").set(wanted)

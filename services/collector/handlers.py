@@ -3,18 +3,20 @@
 import asyncio
 import re
 from collections import Counter as Counts
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import partial
+from typing import TypeVar
 
 from google.protobuf.message import Message
 
 from privacy.consent import may_store
 from privacy.errors import MangroveError
-from privacy.masking import EventMasker, MaskedEvent, MaskedSlice, Refusal, Unmaskable, Violation
+from privacy.masking import EventMasker, Invalid, MaskedEvent, MaskedSlice, Refusal, Unmaskable, Violation
 from services import tracing
 from services.access import Caller
 from services.collector.metrics import BATCH_EVENTS, MASKING_FAILURES, VERDICTS, VIOLATIONS
@@ -23,6 +25,10 @@ from services.collector.quota import Quotas
 
 # Detectors beside the rules may take seconds: then masking leaves the event loop, one slice at a time.
 _ASIDE = ThreadPoolExecutor(1, thread_name_prefix="masking")
+
+
+Masking = MaskedEvent | Unmaskable | Invalid
+T = TypeVar("T")
 
 
 class BatchRefused(MangroveError):
@@ -52,11 +58,14 @@ class Verdict:
 
 
 _PLACE = re.compile(r"\[\d+\]")
-_OUT_OF_SCOPE = Violation("channel", "NOT_IN_SCOPE", "The API key is not for events of this channel. Use another key.")
+_NOT_IN_SCOPE = Verdict(
+    Outcome.REFUSED_INVALID,
+    (Violation("channel", "NOT_IN_SCOPE", "The API key is not for events of this channel. Use another key."),),
+)
 _ACCEPTED, _DUPLICATE = Verdict(Outcome.ACCEPTED), Verdict(Outcome.DUPLICATE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RawEvent:
     """An event as it was sent. It lives in memory only and never shows its content."""
 
@@ -144,17 +153,17 @@ async def collect(batch: Batch, by: Collecting, deadline_s: float | None = None)
 
 
 async def _taken(batch: Batch, by: Collecting) -> list[Verdict]:
-    verdicts: list[Verdict | None] = [_refuse(event, batch.caller, by.masker) for event in batch.events]
+    verdicts = [_turned_away(event, batch.caller) for event in batch.events]
     waiting = [index for index, verdict in enumerate(verdicts) if verdict is None]
     masked: dict[int, MaskedEvent] = {}
     with tracing.span("mask", events=len(waiting)):
         results = await _mask([batch.events[index].message for index in waiting], batch, by.masker)
     for index, result in zip(waiting, results, strict=True):
-        if isinstance(result, Unmaskable):
-            verdicts[index] = Verdict(Outcome.REFUSED_UNMASKABLE, (result.violation,))
-        else:
+        if isinstance(result, MaskedEvent):
             masked[index] = result
-    refusals = _refusals(batch, verdicts, by.masker)
+        else:
+            verdicts[index] = _refused(result)
+    refusals = await _refusals(batch, verdicts, by.masker)
     if masked or refusals:
         with tracing.span("journal", events=len(masked), refusals=len(refusals)):
             receipt = await by.journal.append(batch.caller.name, list(masked.values()), refusals)
@@ -173,20 +182,26 @@ async def _within(deadline_s: float | None) -> AsyncIterator[None]:
         raise TooLate from None
 
 
-async def _mask(events: Sequence[Message], batch: Batch, masker: EventMasker) -> list[MaskedEvent | Unmaskable]:
-    """Mask events in slices, between which other calls get their turn."""
-    results: list[MaskedEvent | Unmaskable] = []
+async def _mask(events: Sequence[Message], batch: Batch, masker: EventMasker) -> list[Masking]:
+    """Check and mask events in slices, between which other calls get their turn."""
+    results: list[Masking] = []
     slices = masker.mask_slices(events, batch.caller.name, batch.received_at)
-    loop = asyncio.get_running_loop()
     while True:
-        part = await loop.run_in_executor(_ASIDE, next, slices, None) if masker.waits_for_others else next(slices, None)
+        part = await _aside(masker, partial(next, slices, None))
         if part is None:
             return results
         results += _with_failures_counted(part, batch.caller.name)
         await asyncio.sleep(0)
 
 
-def _with_failures_counted(part: MaskedSlice, source: str) -> tuple[MaskedEvent | Unmaskable, ...]:
+async def _aside(masker: EventMasker, work: Callable[[], T]) -> T:
+    """Do a step of masking, on a thread of its own if detectors may keep it waiting."""
+    if masker.waits_for_others:
+        return await asyncio.get_running_loop().run_in_executor(_ASIDE, work)
+    return work()
+
+
+def _with_failures_counted(part: MaskedSlice, source: str) -> tuple[Masking, ...]:
     for failure in part.failures:
         MASKING_FAILURES.labels(source, failure.detector, failure.cause).inc()
     return part.events
@@ -199,23 +214,29 @@ def _check_size(batch: Batch, max_events: int) -> None:
         raise BatchRefused("BATCH_TOO_LARGE", f"The batch holds more than {max_events} events. Send smaller batches.")
 
 
-def _refuse(event: RawEvent, caller: Caller, masker: EventMasker) -> Verdict | None:
-    """Return why an event is refused, or None. Consent comes first: without it not even a refusal is recorded."""
+def _turned_away(event: RawEvent, caller: Caller) -> Verdict | None:
+    """Return why an event is not even looked into. Consent comes first: without it not even a refusal is recorded."""
     if event.event_type is not None and not may_store(event.event_type, event.purposes):
         return Verdict(Outcome.REFUSED_CONSENT)
-    broken = masker.violations(event.message)
     if caller.channels and event.channel not in caller.channels:
-        broken = [*broken, _OUT_OF_SCOPE]
-    return Verdict(Outcome.REFUSED_INVALID, tuple(broken)) if broken else None
+        return _NOT_IN_SCOPE
+    return None
 
 
-def _refusals(batch: Batch, verdicts: Sequence[Verdict | None], masker: EventMasker) -> list[Refusal]:
-    """Return what is recorded of events that were refused for a rule."""
-    return [
-        masker.refusal(event.message, batch.caller.name, batch.received_at, verdict.violations)
-        for event, verdict in zip(batch.events, verdicts, strict=True)
-        if verdict is not None and verdict.violations
-    ]
+def _refused(result: Unmaskable | Invalid) -> Verdict:
+    if isinstance(result, Unmaskable):
+        return Verdict(Outcome.REFUSED_UNMASKABLE, (result.violation,))
+    return Verdict(Outcome.REFUSED_INVALID, result.violations)
+
+
+async def _refusals(batch: Batch, verdicts: Sequence[Verdict | None], masker: EventMasker) -> list[Refusal]:
+    """Return what is recorded of events that were refused for a rule: those of the schema with their masked content."""
+    source, at = batch.caller.name, batch.received_at
+    refused = [(e.message, v) for e, v in zip(batch.events, verdicts, strict=True) if v is not None and v.violations]
+    broken = [(m, v.violations) for m, v in refused if v.outcome is Outcome.REFUSED_INVALID and v is not _NOT_IN_SCOPE]
+    others = [(m, v.violations) for m, v in refused if v.outcome is not Outcome.REFUSED_INVALID or v is _NOT_IN_SCOPE]
+    kept = await _aside(masker, lambda: masker.quarantined(broken, source, at)) if broken else []
+    return [*kept, *(masker.refusal(message, source, at, violations) for message, violations in others)]
 
 
 def _counted(verdicts: list[Verdict], source: str) -> list[Verdict]:

@@ -48,7 +48,12 @@ class Landed:
     @property
     def any(self) -> bool:
         """Whether the round found anything; after a conflict the same is looked at again."""
-        return bool(self.events or self.refusals or self.repeats or self.conflicts)
+        return self.moved or self.conflicts > 0
+
+    @property
+    def moved(self) -> bool:
+        """Whether the round got anything out of the way."""
+        return bool(self.events or self.refusals or self.repeats)
 
     def __add__(self, other: "Landed") -> "Landed":
         return Landed(
@@ -110,7 +115,7 @@ class Lander:
     def run(self, stop: threading.Event) -> None:
         """Land until told to stop, then once more."""
         while not stop.is_set():
-            if not self.land_once().any:
+            if not self.land_once().moved:
                 stop.wait(self._settings.poll_s)
         self.drain()
 

@@ -67,14 +67,14 @@ def replay(
 ) -> None:
     """Hand events that satisfy today's rules to the lander, each once; the others stay in quarantine."""
     from services.audit import AuditLog
-    from services.collector.bootstrap import event_masker, policy_at, replay_journal_at
+    from services.collector.bootstrap import event_masker_at
+    from services.collector.journals.chosen import replay_journal_at
     from services.collector.quarantine import Chosen, quarantined
     from services.collector.quarantine import replay as run
-    from services.keys import key_provider
 
     installation = Home(home)
     wanted = dict(_change(change) for change in changes or [])
-    masker = event_masker(key_provider(installation), policy_at(installation))
+    masker = event_masker_at(installation)
     waiting = quarantined(installation.lake_root, Chosen(source, violation, event_id))
     if dry_run:
         done = asyncio.run(run(waiting, masker, None, wanted))

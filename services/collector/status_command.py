@@ -29,7 +29,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say whether the collector serves, what waits, what it counted and what to do; exit 1 when it does not serve."""
-    from services.collector.bootstrap import journal_states
+    from services.collector.journals.chosen import journal_states
 
     found = look(Home(home), journal_states)
     if as_json:

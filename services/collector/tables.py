@@ -61,14 +61,20 @@ class DeltaLandedTable:
         if not len(rows):
             return 0
         landed = [Transaction(journal_id, through), Transaction(_LANDERS, delta.version() + 1)]
-        # A lake that an older version made gets the columns that came since.
-        write_deltalake(
-            delta,
-            rows,
-            mode="append",
-            schema_mode="merge",
-            commit_properties=CommitProperties(app_transactions=landed),
-        )
+        before = delta.version()
+        try:
+            # A lake that an older version made gets the columns that came since.
+            write_deltalake(
+                delta,
+                rows,
+                mode="append",
+                schema_mode="merge",
+                commit_properties=CommitProperties(app_transactions=landed),
+            )
+        except CommitFailedError:
+            # A disk without room for the commit is told in the same way as another lander's commit.
+            delta.update_incremental()
+            raise LandedElsewhere if delta.version() > before else LakeUnavailable from None
         if self._keys is not None and keys is not None:
             self._keys.appended(keys, delta)
         return len(rows)

@@ -1,6 +1,7 @@
 """Turns wire messages into the collector's own types and back."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from google.protobuf import json_format
 
@@ -48,8 +49,13 @@ def events_from_proto(request: collector_pb2.CollectRequest | collector_pb2.Coll
 
 
 def _raw_event(event: event_pb2.Event) -> RawEvent:
-    purposes = tuple([_PURPOSES.get(number, "") for number in event.consent.purposes])
+    purposes = _purposes(tuple(event.consent.purposes))
     return RawEvent(event, event.WhichOneof("body"), _CHANNELS.get(event.channel, ""), purposes)
+
+
+@lru_cache(maxsize=1024)
+def _purposes(numbers: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple([_PURPOSES.get(number, "") for number in numbers])
 
 
 def response(verdicts: Sequence[Verdict]) -> collector_pb2.CollectResponse:

@@ -14,7 +14,7 @@ from privacy.errors import MangroveError
 from privacy.pseudonyms import Pseudonymiser
 from services.clients.collector import Tally
 from services.clients.query import QueryClient
-from services.collector.bootstrap import journal_states
+from services.collector.journals.chosen import journal_states
 from services.demo.evaluate import PairwiseScores, pairwise_scores
 from services.demo.questions import ask_all
 from services.demo.report import ModelScore, PrivateAnswer, ReportSummary, write_report

@@ -31,7 +31,7 @@ from deltalake import DeltaTable
 from mangrove.collector.v1 import collector_pb2
 from mangrove.event.v1 import event_pb2
 from mangrove.privacy.v1 import options_pb2
-from services.collector.bootstrap import journal_states
+from services.collector.journals.chosen import journal_states
 from services.demo.servers import free_port
 from services.installation import api_key_of, install
 from services.settings import Home

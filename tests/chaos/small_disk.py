@@ -13,11 +13,9 @@ import pytest
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     """Mount a disk of some megabytes on a folder while the block runs; skip the test where that is not allowed."""
     folder.mkdir(parents=True, exist_ok=True)
-    size = f"size={megabytes}m,mode=0700"
     try:
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=False, capture_output=True
-        )
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "tmpfs", folder]
+        mounted = subprocess.run(command, check=False, capture_output=True)
     except FileNotFoundError:
         pytest.skip("there is no `mount` here: disks that are full are not tested")
     if mounted.returncode:

@@ -72,5 +72,7 @@ class Source:
 
 
 def event_ids_in_bronze(home: Home) -> list[str]:
-    bronze = DeltaTable(f"{home.lake_root}/bronze/events").to_pyarrow_table(columns=["event_id"])
-    return bronze["event_id"].to_pylist()  # type: ignore[no-any-return]
+    """The pseudonyms of all events that landed, journal by journal in the order in which they were taken."""
+    place = ["journal_id", "sequence", "position"]
+    bronze = DeltaTable(f"{home.lake_root}/bronze/events").to_pyarrow_table(columns=[*place, "event_id"])
+    return bronze.sort_by([(column, "ascending") for column in place])["event_id"].to_pylist()  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pyarrow as pa
 
-from services.collector.bootstrap import feeds_at
+from services.collector.journals.chosen import feeds_at
 from services.collector.landed import LandedKeys
 from services.collector.lander import Lander
 from services.collector.ports import Feed, LandedTable, Record

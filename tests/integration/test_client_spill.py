@@ -114,6 +114,17 @@ def test_a_full_spill_raises_when_it_is_set_to(away: FakeCollector, tmp_path: Pa
     assert client.tally.undelivered > 0
 
 
+def test_what_is_on_its_way_when_a_client_is_closed_waits_on_disk(
+    away: FakeCollector, tmp_path: Path, key: bytes
+) -> None:
+    spill = a_spill(tmp_path / "spill", key, after_s=60)
+    client = CollectorClient(away.address, "key", spill=spill, batch_events=10, give_up_after_s=0.1)
+    for event in events_of(33):
+        client.send(event)
+    client.close()
+    assert (spill.events, client.tally.undelivered) == (33, 0)
+
+
 def test_a_key_in_memory_only_promises_nothing_over_the_end_of_the_process(away: FakeCollector, tmp_path: Path) -> None:
     client = CollectorClient(away.address, "key", spill=a_spill(tmp_path / "spill", None), give_up_after_s=0.2)
     with pytest.raises(CollectorBusy) as busy:

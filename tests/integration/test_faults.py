@@ -3,19 +3,23 @@
 import os
 import signal
 import sqlite3
-import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from privacy.pseudonyms import Pseudonymiser
 from services.demo.servers import free_port
+from services.installation import administration_of
+from services.keys import key_provider
 from services.settings import Home
+from tests.chaos.clock import SteppedClock
 from tests.chaos.small_disk import free_bytes, small_disk, stuffed
-from tests.chaos.source import Source
+from tests.chaos.source import Source, event_ids_in_bronze
+from tests.chaos.watching import children_of, is_serving, landing, log_of, metrics_at
+from tests.generated import an_event
 from tests.integration.sending import until
 from tests.servers import collecting, new_home, start, stop
 
@@ -30,30 +34,11 @@ def home_on(folder: Path, journal: Path, *, min_free_bytes: int = 0, more: str =
     )
 
 
-@contextmanager
-def landing(home: Home) -> Iterator[None]:
-    """A lander that must still be there at the end, and that ends in good order."""
-    lander = start(home, "lander", "run")
-    try:
-        yield
-        assert lander.poll() is None, "the lander died"
-    finally:
-        ended = stop(lander)
-    assert ended == 0
-
-
-def is_serving(home: Home) -> bool:
-    with grpc.insecure_channel(home.settings.collector.address) as channel:
-        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=20)
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def log_of(home: Home, name: str) -> str:
-    return (home.folder / f"{name}.log").read_text().replace("\n\n", "")
+def configured(home: Home, before: str, after: str) -> Home:
+    """The installation with another line in its configuration."""
+    path = home.folder / "mangrove.toml"
+    path.write_text(path.read_text().replace(before, after, 1))
+    return Home(home.folder)
 
 
 def test_a_journal_that_filled_its_disk_is_emptied_by_the_lander_and_takes_events_again(tmp_path: Path) -> None:
@@ -119,9 +104,7 @@ def test_a_disk_that_fills_while_the_log_cannot_be_checkpointed_loses_nothing(tm
 def test_a_lake_whose_disk_is_full_is_told_and_landed_into_as_soon_as_there_is_room(tmp_path: Path) -> None:
     with small_disk(tmp_path / "lake", 8) as lake:
         home = new_home(tmp_path / "home", f"{LANDER}max_bytes = 20000\ncompact_every = 3\n")
-        configuration = home.folder / "mangrove.toml"
-        configuration.write_text(configuration.read_text().replace('lake = "lake"', f'lake = "{lake}"'))
-        home = Home(home.folder)
+        home = configured(home, 'lake = "lake"', f'lake = "{lake}"')
         with collecting(home), Source(home) as source:
             with landing(home):
                 with stuffed(lake, leave=200_000):
@@ -136,9 +119,7 @@ def test_a_lake_whose_disk_is_full_is_told_and_landed_into_as_soon_as_there_is_r
 def test_a_lander_on_a_full_lake_stops_when_it_is_told_to(tmp_path: Path) -> None:
     with small_disk(tmp_path / "lake", 8) as lake:
         home = new_home(tmp_path / "home", LANDER)
-        configuration = home.folder / "mangrove.toml"
-        configuration.write_text(configuration.read_text().replace('lake = "lake"', f'lake = "{lake}"'))
-        home = Home(home.folder)
+        home = configured(home, 'lake = "lake"', f'lake = "{lake}"')
         with collecting(home), Source(home) as source:
             assert source.send(100) is None
             with stuffed(lake):
@@ -152,9 +133,7 @@ def test_a_home_folder_on_a_full_disk_stops_neither_collecting_nor_audit_nor_met
     port = free_port()
     with small_disk(tmp_path / "home", 8) as folder:
         home = new_home(folder, f'{LANDER}[journal]\nfolder = "{tmp_path}/journal"\n')
-        configuration = home.folder / "mangrove.toml"
-        configuration.write_text(configuration.read_text().replace("metrics_port = 0", f"metrics_port = {port}", 1))
-        home = Home(home.folder)
+        home = configured(home, "metrics_port = 0", f"metrics_port = {port}")
         with collecting(home) as collector, Source(home) as source:
             workers = children_of(collector.pid)
             with stuffed(folder):
@@ -164,8 +143,7 @@ def test_a_home_folder_on_a_full_disk_stops_neither_collecting_nor_audit_nor_met
                     turned_away(home)
                 until(lambda: "audit_unwritable" in log_of(home, "collector"))
                 assert source.send(100) is None
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as page:
-                    assert b'mangrove_collector_verdicts_total{source="web",verdict="ACCEPTED"} 200.0' in page.read()
+                assert metrics_at(port)["mangrove_collector_verdicts_total"] == [200.0]
             assert children_of(collector.pid) == workers
             with pytest.raises(grpc.RpcError):
                 turned_away(home)
@@ -209,3 +187,68 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
                 os.kill(worker, signal.SIGKILL)
                 until(lambda: source.send(500) is None)
         assert source.landed_once()
+
+
+@pytest.fixture
+def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SteppedClock:
+    """The clock of the processes that the test starts."""
+    stepped = SteppedClock(tmp_path)
+    for name, value in stepped.environment.items():
+        monkeypatch.setenv(name, value)
+    return stepped
+
+
+HOUR_S, YEAR_S = 3600, 365 * 86_400
+
+
+def test_a_clock_that_steps_back_loses_doubles_and_disorders_nothing(tmp_path: Path, clock: SteppedClock) -> None:
+    port = free_port()
+    home = new_home(tmp_path / "home", f"{LANDER}compact_every = 2\n")
+    home = configured(home, "metrics_port = 0", f"metrics_port = {port}")
+    batches = [[an_event() for _ in range(20)] for _ in range(6)]
+    with collecting(home) as collector, Source(home) as source:
+        workers = children_of(collector.pid)
+        for batch, seconds in zip(batches, (0, -HOUR_S, -YEAR_S, HOUR_S, -YEAR_S, -HOUR_S), strict=True):
+            clock.set(seconds)
+            assert source.send_events(batch) is None
+            assert is_serving(home)
+            told = metrics_at(port)
+            assert min(told["mangrove_journal_oldest_age_seconds"] + told["mangrove_lander_lag_seconds"]) >= 0
+            if seconds == -YEAR_S:
+                with landing(home):
+                    until(lambda: metrics_at(port)["mangrove_journal_depth"] == [0.0])
+        taken = len(source.accepted)
+        assert source.send_events(batches[0]) is None
+        assert len(source.accepted) == taken == 120
+        assert children_of(collector.pid) == workers
+    assert source.landed_once()
+    token = Pseudonymiser(key_provider(home)).token
+    assert event_ids_in_bronze(home) == [token("event", event.event_id) for batch in batches for event in batch]
+
+
+def test_a_clock_that_steps_back_gives_no_quota_anew(tmp_path: Path, clock: SteppedClock) -> None:
+    home = new_home(tmp_path / "home", "\n[collector.limits]\nevents_per_day = 50\n")
+    with collecting(home), Source(home) as source:
+        assert source.send(50) is None
+        for seconds in (0, -HOUR_S, -YEAR_S):
+            clock.set(seconds)
+            refusal = source.send(1)
+            assert refusal is not None
+            assert refusal.reason == "QUOTA_EXCEEDED"
+            assert refusal.retry_after_s is not None
+            assert 0 < refusal.retry_after_s <= 86_401
+
+
+def test_a_key_ends_by_the_clock_as_it_stands_and_one_without_an_end_does_not(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    home = new_home(tmp_path / "home")
+    with collecting(home), Source(home) as old:
+        administration_of(home, key_provider(home).secret("access")).rotate("web", overlap=timedelta(seconds=HOUR_S))
+        with Source(home) as new:
+            for seconds, works in ((-YEAR_S, True), (0, True), (2 * HOUR_S, False), (-HOUR_S, True)):
+                clock.set(seconds)
+                assert new.send() is None
+                refusal = old.send()
+                assert (refusal is None) is works
+                assert refusal is None or refusal.reason == "UNAUTHENTICATED"

@@ -131,7 +131,7 @@ async def test_what_is_on_its_way_is_there_after_close(broker: Broker, masker: E
         events = fresh(masker, 3)
         append = asyncio.create_task(journal.append("web", events, []))
         await asyncio.sleep(0)
-        await asyncio.to_thread(journal.close)
+        journal.close()
         assert (await append).is_new == (True, True, True)
         assert lines(feed.read(0, MUCH)) == [event.to_bytes() for event in events]
         with pytest.raises(JournalUnavailable):
@@ -230,14 +230,26 @@ async def test_a_topic_that_was_made_anew_is_another_journal(broker: Broker, mas
         assert {event.to_bytes() for event in senders[0].acknowledged} <= set(lines(new.read(0, MUCH)))
 
 
+OURS = {"format": b"1", "events": b"1", "refusals": b"0", "events-bytes": b"9"}
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (b"not ours\n", {}),
+        (b"not ours\n", {**OURS, "format": b"2"}),
+        (b"not ours\n", {**OURS, "events": b"2"}),
+        (b"not ours\n", {**OURS, "refusals": b"many"}),
+    ],
+)
 async def test_a_message_of_someone_else_is_told_and_what_came_before_it_is_read(
-    broker: Broker, masker: EventMasker
+    broker: Broker, masker: EventMasker, value: bytes, headers: dict[str, bytes]
 ) -> None:
     topic = broker.topic()
     with both_ends(topic) as (journal, feed):
         await journal.append("web", fresh(masker, 1), [])
         stranger = Producer({"bootstrap.servers": broker.servers})
-        stranger.produce(topic.name, b"not ours\n", headers={"format": b"1", "events": b"2"})
+        stranger.produce(topic.name, value, headers=headers)
         stranger.flush()
         await journal.append("web", fresh(masker, 1), [])
         assert [record.sequence for record in feed.read(0, MUCH)] == [1]

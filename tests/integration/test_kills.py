@@ -106,7 +106,8 @@ def fill_journal(home: Home, *, events: int, refusals: int, **fields: object) ->
     """Put masked events into the journal as a collector does; return their pseudonyms."""
     import asyncio
 
-    from services.collector.bootstrap import event_masker, journal_at
+    from services.collector.bootstrap import event_masker
+    from services.collector.journals.chosen import journal_at
 
     masker, journal = event_masker(key_provider(home)), journal_at(home)
     masked = masker.mask_batch([an_event(**fields) for _ in range(events)], "web", datetime.now(UTC))

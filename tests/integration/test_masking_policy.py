@@ -14,7 +14,7 @@ from google.protobuf.json_format import MessageToJson
 
 from mangrove.event.v1 import event_pb2
 from services.clients.collector import CollectorClient
-from services.collector.bootstrap import feeds_at
+from services.collector.journals.chosen import feeds_at
 from services.demo.servers import free_port
 from services.installation import api_key_of, install
 from services.settings import Home

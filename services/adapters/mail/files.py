@@ -72,28 +72,26 @@ class MailFiles:
         with file.open("rb") as opened:
             while line := opened.readline(_LONGEST_LINE):
                 self.done += len(line)
-                yield line, is_start and is_after_blank
+                yield line, is_after_blank
                 is_after_blank = is_start and not line.strip(b"\r\n")
                 is_start = line.endswith(b"\n")
 
 
 class _Gathered:
-    """The lines of one mail; of one that is too large nothing is kept."""
+    """The bytes of one mail, as many as it may have."""
 
     def __init__(self) -> None:
-        self._lines: list[bytes] = []
-        self._bytes = 0
+        self._data = bytearray()
+        self._fits = True
 
     def add(self, line: bytes) -> None:
-        self._bytes += len(line)
-        if self._bytes <= _MOST_BYTES:
-            self._lines.append(line)
-        else:
-            self._lines.clear()
+        self._fits = self._fits and len(self._data) + len(line) <= _MOST_BYTES
+        if self._fits:
+            self._data += line
 
     def mail(self) -> bytes | str:
         """Return the mail, or the rule that it breaks."""
-        return b"".join(self._lines) if self._bytes <= _MOST_BYTES else "mail:TOO_LARGE"
+        return bytes(self._data) if self._fits else "mail:TOO_LARGE"
 
 
 def _files(path: Path, place: int) -> list[Path]:

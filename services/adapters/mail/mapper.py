@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from email import message_from_bytes
+from itertools import islice
 
 from google.protobuf.descriptor import Descriptor
 
@@ -15,9 +16,25 @@ from services.adapters.mail.unfit import BROKEN, MailUnfit
 
 _START = ":start"
 _MOST_MULTIPARTS = 50
+_MOST_LINE_ENDS = 2_000_000
 
-# The parser looks at each line of a mail once for every level that is open, so levels are counted before.
 _MULTIPART = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.IGNORECASE | re.MULTILINE)
+_LONG_HEADER = re.compile(rb"(?:[^\r\n]|\r?\n[ \t]){8000}")
+
+
+def _refuse_slow(data: bytes) -> None:
+    """Refuse what the parser would need minutes or gigabytes for.
+
+    It holds every line by itself, looks at each once for every level that is open, and reads the headers of levels in
+    time that grows with the square of their length.
+    """
+    levels = list(islice(_MULTIPART.finditer(data), _MOST_MULTIPARTS + 1))
+    if len(levels) > _MOST_MULTIPARTS:
+        raise MailUnfit("body:TOO_MANY_PARTS")
+    if any(_LONG_HEADER.match(data, level.end()) for level in levels):
+        raise MailUnfit("content-type:TOO_LONG")
+    if data.count(b"\n") + data.count(b"\r") > _MOST_LINE_ENDS:
+        raise MailUnfit("body:TOO_MANY_LINES")
 
 
 def _longest(message: Descriptor, field: str) -> int:
@@ -41,7 +58,7 @@ class MailMapper:
     """
 
     def __init__(self, own: Iterable[str], purposes: Iterable[str]) -> None:
-        self._own = frozenset(name.strip().lower() for name in own)
+        self._own = frozenset(name.strip().lower().removeprefix("@") for name in own)
         self._purposes = [event_pb2.Purpose.Value(f"PURPOSE_{purpose.upper()}") for purpose in purposes]
 
     def map(self, number: int, data: bytes) -> Outcome:
@@ -59,8 +76,7 @@ class MailMapper:
             return Unmapped(number, "mail:MALFORMED")
 
     def _mapped(self, number: int, data: bytes) -> Outcome:
-        if sum(1 for _ in _MULTIPART.finditer(data)) > _MOST_MULTIPARTS:
-            raise MailUnfit("body:TOO_MANY_PARTS")
+        _refuse_slow(data)
         mail = message_from_bytes(data)
         headers = MailHeaders(mail)
         if why := headers.why_automatic():

@@ -15,6 +15,7 @@ from services.adapters.mail.unfit import MailUnfit
 _MOST_PARTS = 200
 _MOST_LEVELS = 10
 _MOST_BYTES = 1_000_000
+_LONGEST_HEADER = 8_000
 _QUOTE = re.compile(">*")
 _SIGNATURE = "-- "
 _SENTENCE_END = re.compile(r"[\n。！？；…]|[.!?;](?=\s)")
@@ -77,6 +78,8 @@ class _Reader:
             raise MailUnfit("body:TOO_MANY_PARTS")
         if level > _MOST_LEVELS:
             raise MailUnfit("body:NESTED_TOO_DEEP")
+        if any(len(str(part.get(name, ""))) > _LONGEST_HEADER for name in ("content-type", "content-disposition")):
+            raise MailUnfit("content-type:TOO_LONG")
         if part.get_content_maintype() == "multipart":
             return self._of_parts(part, level)
         kind = part.get_content_type()

@@ -3,7 +3,7 @@
 import math
 from xml.etree.ElementTree import ParseError
 
-from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
+from defusedxml.ElementTree import fromstring
 
 from services.adapters.webhooks.delivery import PayloadMalformed
 

@@ -100,7 +100,7 @@ def test_a_large_file_of_one_mail_is_told(tmp_path: Path) -> None:
 def test_a_long_line_does_not_begin_a_mail_in_its_middle(tmp_path: Path) -> None:
     path = tmp_path / "box"
     line = b"x" * (64 * 1024)
-    path.write_bytes(b"From a\n" + a_mail("one\n").as_bytes() + b"\n" + line + b"From b\n")
+    path.write_bytes(b"From a\n" + a_mail("one\n").as_bytes() + b"\n" + line + b"From b\n" + line + b"\nFrom c\n")
     assert len(read(path)) == 1
 
 

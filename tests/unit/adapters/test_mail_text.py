@@ -50,6 +50,7 @@ def test_chinese_in_any_charset_is_read(charset: str, cte: str) -> None:
         ("zlib_codec", "utf-8"),
         ("punycode", "utf-8"),
         ("unicode_escape", "utf-8"),
+        ("raw-unicode-escape", "utf-8"),
         ("x\x00y", "gb18030"),
         ('"', "utf-8"),
         (None, "utf-8"),
@@ -137,6 +138,18 @@ def test_parts_are_bounded() -> None:
     part = b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n"
     data = raw(part * 5000 + b"--b--\r\n", content_type="multipart/mixed; boundary=b")
     assert reason(data) == "body:TOO_MANY_PARTS"
+
+
+def test_lines_are_bounded() -> None:
+    assert reason(raw(b"x\n" * 2_100_000)) == "body:TOO_MANY_LINES"
+    assert reason(raw(b"x\r" * 2_100_000)) == "body:TOO_MANY_LINES"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "multipart/mixed"])
+@pytest.mark.parametrize("parameter", ['; a="', "; a*0=b", "\r\n ; a*0=b"])
+def test_parameters_of_a_part_are_bounded(kind: str, parameter: str) -> None:
+    """Without the bound the standard library would need hours, and this test its time limit."""
+    assert reason(raw(b"x", content_type=kind + parameter * 500_000)) == "content-type:TOO_LONG"
 
 
 def test_a_multipart_without_a_boundary_is_told() -> None:

@@ -35,7 +35,7 @@ async def test_an_event_that_cannot_be_searched_is_refused_recorded_and_may_come
     assert [(v.field, v.reason) for v in verdicts[1].violations] == [("message_sent.text", "MASKING_FAILED")]
     [record] = journal.read(0, 1)
     refusals = [json.loads(line)["violations"] for line in record.refusals.splitlines()]
-    assert refusals == [["message_sent.text:MASKING_FAILED"], ["channel:REQUIRED"]]
+    assert sorted(refusals) == [["channel:REQUIRED"], ["message_sent.text:MASKING_FAILED"]]
     assert b"13800138000" not in record.events + record.refusals
     again = await collected(event_masker(), journal, *events)
     assert [v.outcome for v in again][:3] == [Outcome.DUPLICATE, Outcome.ACCEPTED, Outcome.DUPLICATE]
