@@ -12,13 +12,11 @@ from typing import Any
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from privacy.masking.envelope import Envelope, Reader, Remembered
+from privacy.masking.envelope import Envelope, Reader, Remembered, Token
 from privacy.masking.limits import Kind
-from privacy.masking.plan import FieldPlan, MessagePlan, Treatment, known_names
+from privacy.masking.plan import FieldPlan, MessagePlan, SchemaUntreated, Treatment, known_names
 from privacy.masking.treat import TEXTS, put_field, truncated
 from privacy.masking.unknown import has_unknown_fields
-
-Token = Callable[[str, str], str | None]
 
 _CONVERTED = {
     Treatment.KEEP: "v",
@@ -39,6 +37,9 @@ def compile_reader(plan: MessagePlan, token: Token, envelope: Envelope) -> Reade
         plan: The plan of the event message.
         token: Makes tokens.
         envelope: How the fields of an event stand in its record.
+
+    Raises:
+        SchemaUntreated: if there are texts where the envelope has no room for any.
     """
     return _Compiler(token, envelope).message(plan, "")
 
@@ -102,6 +103,8 @@ class _Compiler:
         return self._constant("types", {} if one is None else known_names(one))
 
     def _child(self, one: FieldPlan, child: MessagePlan, path: str) -> list[str]:
+        if path in self._envelope.shapes and _holds_texts(child):
+            raise SchemaUntreated(f"The field {path} holds texts, and its column is made before they are masked.")
         if _holds_texts(child):
             read = self._constant("read", self.message(child, f"{path}."))
             look = [f"known = {read}(c, run)", "if known is None:", "    return None"]

@@ -12,6 +12,9 @@ Reader = Callable[[Any, Any], dict[str, Any] | None]
 Shape = Callable[[dict[str, Any]], object]
 """Says how a message stands in its column; nothing is None."""
 
+Token = Callable[[str, str], str | None]
+"""Makes the token of a value of a type, or None for what names nobody."""
+
 # Longer messages hardly ever come again.
 _LONGEST = 512
 

@@ -185,8 +185,8 @@ class EventMasker:
     ) -> list[Refusal]:
         """Record that events were refused, with what may be kept of them, masked.
 
-        Nothing is kept of an event that the customer does not allow to be stored, of one that a detector could not
-        search, and of what is too large: 64 KiB an event, 1 MiB a call, lists and Structs beyond their limits.
+        Nothing is kept of an event that the customer does not allow to be stored. No content is kept of one that a
+        detector could not search, and of what is too large: 64 KiB an event, 1 MiB a call, more items than allowed.
 
         Args:
             events: Events and the rules that each broke.
@@ -205,11 +205,13 @@ class EventMasker:
         self._fill_in(run, said, received_at)
         for failure in run.failures:
             trees[failure.event] = None
-        refusals = [self.refusal(event, source, received_at, broken) for event, broken in events]
-        return [
-            refusal if tree is None else quarantine.with_content(refusal, tree, self._plan)
-            for refusal, tree in zip(refusals, trees, strict=True)
-        ]
+        refusals: list[Refusal] = []
+        for (event, broken), tree in zip(events, trees, strict=True):
+            refusal = self.refusal(event, source, received_at, broken)
+            if quarantine.is_allowed(event, self._plan):
+                refusal = quarantine.with_content(refusal, event, tree, self._plan, self._pseudonymiser.token)
+            refusals.append(refusal)
+        return refusals
 
     def restored(
         self, content: bytes, *, source: str, received_at: datetime, changes: Mapping[str, Any] | None = None

@@ -13,6 +13,7 @@ import orjson
 from google.protobuf.message import Message
 
 from privacy.consent import may_store
+from privacy.masking.envelope import Token
 from privacy.masking.limits import UNKNOWN_VALUE, Kind, Violation
 from privacy.masking.plan import FieldPlan, MessagePlan, Treatment, known_names
 from privacy.masking.refusals import Refusal
@@ -91,15 +92,23 @@ def refusal_of(
     )
 
 
-def with_content(refusal: Refusal, tree: Tree, plan: MessagePlan) -> Refusal:
-    """Add what is kept of a masked event."""
-    happened, at = _field_at(plan, "occurred_at_unix_nano"), tree.fields.get("occurred_at_unix_nano")
-    in_bounds = happened is not None and isinstance(at, int) and happened.check(at) is None
+def with_content(refusal: Refusal, event: Any, tree: Tree | None, plan: MessagePlan, token: Token) -> Refusal:
+    """Add what is kept of an event that may be stored.
+
+    Args:
+        refusal: What is recorded of it in any case.
+        event: The event.
+        tree: Its masked tree; None if that is not kept.
+        plan: Its plan.
+        token: Makes tokens.
+    """
+    happened, at = _field_at(plan, "occurred_at_unix_nano"), event.occurred_at_unix_nano
+    in_bounds = happened is not None and happened.check(at) is None
     return replace(
         refusal,
-        event_id=tree.fields.get("event_id"),
-        occurred_at=int(at) // 1000 if at is not None and in_bounds else None,
-        content=_written(tree),
+        event_id=token("event", event.event_id) if event.event_id.strip() else None,
+        occurred_at=at // 1000 if in_bounds else None,
+        content=_written(tree) if tree is not None else None,
     )
 
 

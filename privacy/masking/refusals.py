@@ -19,8 +19,8 @@ class Refusal:
         event_type: Its body, if it has one that is known.
         received_at: The collector's clock, UTC.
         broken: The rules that it broke, as field:RULE.
-        event_id: The pseudonym of its id, if it has one and may be kept.
-        occurred_at: When it happened, microseconds since the Unix epoch, if it says so within bounds and may be kept.
+        event_id: The pseudonym of its id, if it has one and may be stored.
+        occurred_at: When it happened, microseconds since the Unix epoch, if it says so within bounds and may be stored.
         content: Its masked fields as JSON in UTF-8, from which it can be restored; None if they are not kept.
     """
 

@@ -131,7 +131,7 @@ def record_of(fields: dict[str, Any], event_type: str, blank: dict[str, Any]) ->
     """
     body = fields[event_type]
     if UNKNOWN in fields:
-        body = {**body, UNKNOWN: fields[UNKNOWN]}
+        body[UNKNOWN] = fields[UNKNOWN]
     record = {**blank, "event_type": event_type}
     for name, value in fields.items():
         shape = ENVELOPE.shapes.get(name)

@@ -27,6 +27,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _DIGITS = 52
 _ALPHABET = (_LETTERS * 8).encode()
 _BLOCK = 64
+_LONGEST_CACHED = 256
 
 
 class _Key(NamedTuple):
@@ -86,7 +87,8 @@ class Pseudonymiser:
             identifier_type: A name from `PERSON_TYPES` or `REFERENCE_TYPES`, or one of `masked`.
             value: The raw identifier, in any written form.
         """
-        return self._cached(identifier_type, value)
+        make = self._cached if len(value) <= _LONGEST_CACHED else self._make
+        return make(identifier_type, value)
 
     def tokens(self, identifier_type: str, values: Sequence[str]) -> list[str]:
         """Return the tokens of many references at once; none of them is kept, for each comes once.

@@ -29,7 +29,7 @@ class JournalDamaged(MangroveError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"The journal '{name}' is damaged. It was left as it is: see docs/collector.md on how to go on from it."
+            f"The journal '{name}' is damaged. It was left as it is: docs/operations.md says how to go on from it."
         )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import closing
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -33,23 +34,25 @@ def list_(
     violation: ViolationOption = "",
     event_id: EventIdOption = "",
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many, oldest first.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line each, with the masked event.")] = False,
 ) -> None:
     """List quarantined events, masked: when, from whom, which rules they broke, and whether they were taken since."""
     from itertools import islice
 
-    from rich.console import Console
-    from rich.table import Table
-
     from services.collector.quarantine import Chosen, quarantined
 
-    table = Table("received", "source", "channel", "type", "broken rules", "state", "event id")
-    found = quarantined(Home(home).lake_root, Chosen(source, violation, event_id))
-    for event in islice(found, limit):
-        received = f"{event.received_at:%Y-%m-%d %H:%M:%S}"
+    found = islice(quarantined(Home(home).lake_root, Chosen(source, violation, event_id)), limit)
+    if as_json:
+        import orjson
+
+        for event in found:
+            typer.echo(orjson.dumps({**asdict(event), "state": event.state}, option=orjson.OPT_UTC_Z))
+        return
+    for event in found:
+        kind = f"{event.channel or '-'} {event.event_type or '-'}"
         rules = ", ".join(event.violations)
-        kind = (event.channel or "-", event.event_type or "-")
-        table.add_row(received, event.source, *kind, rules, event.state, event.event_id or "-")
-    Console().print(table)
+        typer.echo(f"{event.received_at:%Y-%m-%d %H:%M:%S}  {event.source}  {kind}  {rules}  {event.state}")
+        typer.echo(f"  {event.event_id or 'no event id'}")
 
 
 @app.command(

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import grpc
@@ -48,16 +49,21 @@ LANDS_S = 5.0
 
 
 class Batches:
-    """Makes serialised batches quickly: one is built, and its ids and numbers are overwritten for each next one."""
+    """Makes serialised batches quickly: one is built, and its ids and numbers are overwritten for each next one.
 
-    def __init__(self, size: int) -> None:
+    Args:
+        size: Events a batch.
+        first: The number of its first event; every fifth is a text.
+    """
+
+    def __init__(self, size: int, first: int = 0) -> None:
         request = collector_pb2.CollectRequest()
         self._ids: list[int] = []
         self._numbers: list[int] = []
-        for index in range(size):
+        for index in range(first, first + size):
             _fill(request.events.add(), index)
         raw = request.SerializeToString()
-        for index in range(size):
+        for index in range(first, first + size):
             self._ids.append(raw.index(b"%032d" % index))
             if index % 5 == 0:
                 self._numbers.append(raw.index(b"%08d" % (90000000 + index)))
@@ -103,7 +109,8 @@ class Load:
     def __init__(self, address: str, api_key: str, *, batch: int, connections: int, calls: int) -> None:
         self._address = address
         self._metadata = (("authorization", f"Bearer {api_key}"),)
-        self._batches = Batches(batch)
+        self._size = batch
+        self._batches = cycle([Batches(batch, first) for first in range(5)] if batch == 1 else [Batches(batch)])
         self._connections = connections
         self._calls = calls
         self.waits_ms: list[float] = []
@@ -128,7 +135,7 @@ class Load:
     async def _steady(self, calls: list[Callable], until: float, rate: float) -> None:
         """Send on time, whether or not answers came; a time to acknowledge counts from when it was to be sent."""
         sent: set[asyncio.Task[None]] = set()
-        every, due, turn = len(self._batches._ids) / rate, time.perf_counter(), 0
+        every, due, turn = self._size / rate, time.perf_counter(), 0
         while due < until:
             await asyncio.sleep(max(due - time.perf_counter(), 0))
             task = asyncio.create_task(self._send(calls[turn % len(calls)], due))
@@ -138,7 +145,7 @@ class Load:
         await asyncio.gather(*sent)
 
     async def _send(self, call: Callable, since: float) -> None:
-        response = await call(self._batches.fresh(), metadata=self._metadata)
+        response = await call(next(self._batches).fresh(), metadata=self._metadata)
         self.waits_ms.append((time.perf_counter() - since) * 1000)
         self.acknowledged += sum(v.code == collector_pb2.VERDICT_CODE_ACCEPTED for v in response.verdicts)
 

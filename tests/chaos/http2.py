@@ -100,16 +100,17 @@ class RawConnection:
 
     async def send(self, stream: int, octets: bytes, *, ends: bool = False) -> None:
         """Send DATA as the server gives room for it; stop when it ended the stream."""
-        while octets and not self.closed and stream not in self.ended:
-            room = min(self._room[0], self._room[stream], _LARGEST_FRAME, len(octets))
+        rest = memoryview(octets)
+        while rest and not self.closed and stream not in self.ended:
+            room = min(self._room[0], self._room[stream], _LARGEST_FRAME, len(rest))
             if room <= 0:
                 self._grown.clear()
                 await self._grown.wait()
                 continue
-            part, octets = octets[:room], octets[room:]
+            part, rest = rest[:room], rest[room:]
             self._room[0] -= room
             self._room[stream] -= room
-            self.write(frame(DATA, END_STREAM if ends and not octets else 0, stream, part))
+            self.write(frame(DATA, END_STREAM if ends and not rest else 0, stream, bytes(part)))
             with contextlib.suppress(OSError):
                 await self._writer.drain()
 

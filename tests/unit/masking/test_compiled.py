@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mangrove.event.v1 import event_pb2
-from privacy.masking import Invalid, MaskedEvent, Masker, compile_plan
+from mangrove.privacy.v1 import options_pb2
+from privacy.masking import Invalid, MaskedEvent, Masker, SchemaUntreated, compile_plan
 from privacy.masking.compiled import compile_reader
 from privacy.masking.event import EventMasker
 from privacy.masking.sealed import ENVELOPE
@@ -131,6 +132,12 @@ def test_a_treatment_of_a_newer_schema_is_refused_wherever_it_stands() -> None:
     ):
         masker = EventMasker(schema_with(message_name, field, 99), pseudonymiser(), Masker.default())
         assert [one.reason for one in masker.violations(event)] == ["TREATMENT_UNKNOWN"]
+
+
+def test_a_text_in_a_part_of_the_envelope_without_room_for_one_stops_the_start() -> None:
+    plan = schema_with("Context", "locale", options_pb2.TREATMENT_FREE_TEXT)
+    with pytest.raises(SchemaUntreated, match="context"):
+        EventMasker(plan, pseudonymiser(), Masker.default())
 
 
 def test_texts_of_events_that_are_given_back_do_not_wait() -> None:

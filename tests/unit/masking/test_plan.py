@@ -1,5 +1,7 @@
 """What the schema must state before a collector starts."""
 
+from typing import Any
+
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 
@@ -12,6 +14,28 @@ from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES
 
 def schema_with(message: str, field: str, treatment: int | None, pattern: str | None = None) -> MessagePlan:
     """Compile the event's plan from a copy of the schema in which one field is treated differently."""
+    copy = descriptor_pb2.FileDescriptorProto.FromString(event_pb2.DESCRIPTOR.serialized_pb)
+    options = _field(copy, message, field).options
+    options.ClearExtension(options_pb2.treatment)
+    if treatment is not None:
+        options.MergeFromString(_raw_treatment(treatment))
+    if pattern is not None:
+        options.Extensions[options_pb2.limits].pattern = pattern
+    return _plan_of(copy)
+
+
+def schema_renaming(message: str, field: str, name: str) -> MessagePlan:
+    """Compile the event's plan from a copy of the schema in which one field has another name."""
+    copy = descriptor_pb2.FileDescriptorProto.FromString(event_pb2.DESCRIPTOR.serialized_pb)
+    _field(copy, message, field).name = name
+    return _plan_of(copy)
+
+
+def _field(file: Any, message: str, field: str) -> Any:
+    return next(f for m in file.message_type if m.name == message for f in m.field if f.name == field)
+
+
+def _plan_of(file: Any) -> MessagePlan:
     pool = descriptor_pool.DescriptorPool()
     for name in (
         "google/protobuf/descriptor.proto",
@@ -20,14 +44,7 @@ def schema_with(message: str, field: str, treatment: int | None, pattern: str | 
     ):
         source = descriptor_pool.Default().FindFileByName(name)  # type: ignore[no-untyped-call]
         pool.AddSerializedFile(source.serialized_pb)
-    copy = descriptor_pb2.FileDescriptorProto.FromString(event_pb2.DESCRIPTOR.serialized_pb)
-    options = next(f for m in copy.message_type if m.name == message for f in m.field if f.name == field).options
-    options.ClearExtension(options_pb2.treatment)
-    if treatment is not None:
-        options.MergeFromString(_raw_treatment(treatment))
-    if pattern is not None:
-        options.Extensions[options_pb2.limits].pattern = pattern
-    pool.AddSerializedFile(copy.SerializeToString())
+    pool.AddSerializedFile(file.SerializeToString())
     return compile_plan(pool.FindMessageTypeByName("mangrove.event.v1.Event"))  # type: ignore[no-untyped-call]
 
 
