@@ -13,84 +13,28 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
 from privacy.errors import MangroveError
 from services import tracing
 from services.access import Authenticator, Caller, Unauthenticated
 from services.audit import AuditLog
 from services.errors import retry_after_of, to_status, unexpected_status
+from services.grpc_room import Limits, RequestMalformed, RequestSlow, Room, TooBusy
 from services.tls import peer_names
 
 log = structlog.get_logger()
 
 CALLS = Counter("mangrove_grpc_calls", "Finished calls.", ["method", "reason"])
 SECONDS = Histogram("mangrove_grpc_call_seconds", "Time a call took, in seconds.", ["method"])
-HELD_BYTES = Gauge(
-    "mangrove_grpc_held_bytes", "Bytes of requests that are being handled.", ["method"], multiprocess_mode="livesum"
-)
+
+# Health and reflection are open to all; their requests are small, and few at once are enough.
+_OPEN = Limits(max_calls=256, receive_s=5.0)
 
 # What an operator wants to know later: who was turned away, not who sent a malformed batch.
 _AUDITED = frozenset({"PERMISSION_DENIED", "QUOTA_EXCEEDED"})
 
 _call: contextvars.ContextVar["Call"] = contextvars.ContextVar("call")
-
-
-class RequestMalformed(MangroveError):
-    """The request's bytes are no message of the method's type."""
-
-    reason = "REQUEST_MALFORMED"
-
-    def __init__(self) -> None:
-        super().__init__("The request cannot be read. Build it from the published schema.")
-
-
-class RequestTooLarge(MangroveError):
-    """The request has more bytes than this server takes."""
-
-    reason = "BATCH_TOO_LARGE"
-
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(
-            f"The request is larger than {max_bytes} bytes, so nothing of it was taken. Send smaller batches."
-        )
-
-
-class RequestSlow(MangroveError):
-    """The request took too long to arrive."""
-
-    reason = "REQUEST_SLOW"
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(
-            f"The request did not arrive within {seconds:g} s, so nothing of it was taken. Send smaller batches."
-        )
-
-
-class TooBusy(MangroveError):
-    """The server holds as many requests or bytes as it may."""
-
-    reason = "OVERLOADED"
-
-    def __init__(self) -> None:
-        super().__init__("The server holds as many requests as it may. Send the request again in a moment.")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a server holds at once.
-
-    Attributes:
-        max_message_bytes: The most bytes of one request.
-        max_calls: The most calls at once; zero for no limit.
-        max_held_bytes: The most bytes of requests that are being handled; zero for no limit.
-        receive_s: How long one request may take to arrive, in seconds.
-    """
-
-    max_message_bytes: int = 4 * 1024 * 1024
-    max_calls: int = 0
-    max_held_bytes: int = 0
-    receive_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +72,10 @@ class Gate(grpc.aio.ServerInterceptor):
         self, authenticator: Authenticator, services: Sequence[str], limits: Limits, audit: AuditLog | None = None
     ) -> None:
         self._authenticator = authenticator
-        self._limits = limits
         self._guarded = tuple(f"/{name}/" for name in services)
         self._audit = audit
-        self._calls = 0
-        self._held = 0
+        self.room = Room(limits)
+        self._open_room = Room(_OPEN)
 
     async def intercept_service(
         self,
@@ -141,8 +84,10 @@ class Gate(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Return the handler of a method behind this gate."""
         handler = await continuation(details)
-        if handler is None or not details.method.startswith(self._guarded):
+        if handler is None:
             return handler
+        if not details.method.startswith(self._guarded):
+            return self._opened(handler)
         metadata = {key: value for key, value in details.invocation_metadata or () if isinstance(value, str)}
         visit = _Visit(self, details.method.rsplit("/", 1)[-1], metadata)
         if handler.unary_unary is not None:
@@ -155,51 +100,25 @@ class Gate(grpc.aio.ServerInterceptor):
             response_serializer=handler.response_serializer,
         )
 
-    def enter(self) -> None:
-        """Count a call in.
+    def _opened(self, handler: Any) -> Any:
+        """Return the handler of a method that is open to all; what it reads is bounded in size, number and time."""
+        if handler.unary_unary is None:
+            return handler
 
-        Raises:
-            TooBusy: if there are as many as there may be.
-        """
-        if self._limits.max_calls and self._calls >= self._limits.max_calls:
-            raise TooBusy
-        self._calls += 1
+        async def bounded(requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            try:
+                self._open_room.enter("")
+            except TooBusy as error:
+                await _abort(context, to_status(error), retry_after_of(error))
+            try:
+                request = await self._open_room.receive(requests)
+                return await handler.unary_unary(_parsed(request, handler.request_deserializer), context)
+            except (RequestSlow, RequestMalformed) as error:
+                await _abort(context, to_status(error), None)
+            finally:
+                self._open_room.leave("")
 
-    def leave(self) -> None:
-        """Count a call out."""
-        self._calls -= 1
-
-    def hold(self, method: str, size: int) -> None:
-        """Count the bytes of a request in.
-
-        Raises:
-            RequestTooLarge, TooBusy: if they are more than one request, or all together, may have.
-        """
-        if size > self._limits.max_message_bytes:
-            raise RequestTooLarge(self._limits.max_message_bytes)
-        if self._limits.max_held_bytes and self._held and self._held + size > self._limits.max_held_bytes:
-            raise TooBusy
-        self._held += size
-        HELD_BYTES.labels(method).inc(size)
-
-    def release(self, method: str, size: int) -> None:
-        """Count the bytes of a request out."""
-        self._held -= size
-        HELD_BYTES.labels(method).dec(size)
-
-    async def receive(self, requests: AsyncIterator[bytes]) -> bytes:
-        """Return a call's only request.
-
-        Raises:
-            RequestSlow, RequestMalformed: if it does not come in time or at all.
-        """
-        try:
-            async with asyncio.timeout(self._limits.receive_s):
-                return await anext(requests)
-        except TimeoutError:
-            raise RequestSlow(self._limits.receive_s) from None
-        except StopAsyncIteration:
-            raise RequestMalformed from None
+        return grpc.stream_unary_rpc_method_handler(bounded, response_serializer=handler.response_serializer)
 
     def admit(self, metadata: dict[str, str], context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
         """Return who calls; see `Authenticator`."""
@@ -220,20 +139,21 @@ class _Visit:
 
     def __init__(self, gate: Gate, method: str, metadata: dict[str, str]) -> None:
         self._gate = gate
+        self._room = gate.room
         self._method = method
         self._metadata = metadata
 
     def unary(self, inner: Callable[..., Awaitable[Any]], deserialize: Callable[[bytes], Any]) -> Callable[..., Any]:
         async def guarded(requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             async def handled() -> Any:
-                request = await self._gate.receive(requests)
-                self._gate.hold(self._method, len(request))
+                request = await self._room.receive(requests)
+                self._room.hold(self._method, len(request))
                 try:
                     return await inner(_parsed(request, deserialize), context)
                 finally:
-                    self._gate.release(self._method, len(request))
+                    self._room.release(self._method, len(request))
 
-            return await self._told(handled, context)
+            return await self._told(handled, context, is_stream=False)
 
         return guarded
 
@@ -249,7 +169,7 @@ class _Visit:
                 async for request in requests:
                     # A stream may outlive its key.
                     _call.set(Call(self._gate.admit(self._metadata, context), context))
-                    self._gate.hold(self._method, len(request))
+                    self._room.hold(self._method, len(request))
                     held.append(len(request))
                     yield _parsed(request, deserialize)
 
@@ -257,28 +177,30 @@ class _Visit:
                 async for response in inner(parsed(), context):
                     await context.write(response)
                     if held:
-                        self._gate.release(self._method, held.popleft())
+                        self._room.release(self._method, held.popleft())
 
             try:
-                await self._told(handled, context)
+                await self._told(handled, context, is_stream=True)
             finally:
-                self._gate.release(self._method, sum(held))
+                self._room.release(self._method, sum(held))
 
         return guarded
 
-    async def _told(self, handled: Callable[[], Awaitable[Any]], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+    async def _told(
+        self, handled: Callable[[], Awaitable[Any]], context: grpc.aio.ServicerContext[Any, Any], *, is_stream: bool
+    ) -> Any:
         """Run a call with its caller known; tell errors as statuses, and count how it ended."""
         started = time.perf_counter()
         reason, caller = "OK", None
         try:
             caller = self._gate.admit(self._metadata, context)
             _call.set(Call(caller, context))
-            self._gate.enter()
+            self._room.enter(caller.name, is_stream=is_stream)
             try:
                 with tracing.call(self._method, self._metadata):
                     return await handled()
             finally:
-                self._gate.leave()
+                self._room.leave(caller.name, is_stream=is_stream)
         except MangroveError as error:
             reason = error.reason
             self._gate.note(error, caller, self._method)

@@ -1,12 +1,12 @@
 """One way to run a gRPC server: TLS, health, reflection, the gate before its methods, graceful drain."""
 
 import asyncio
+import contextlib
 import errno
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,19 @@ from grpc_reflection.v1alpha import reflection
 from privacy.errors import MangroveError
 from services.access import Authenticator
 from services.audit import AuditLog
-from services.grpc_gate import Gate, Limits
+from services.grpc_gate import Gate
+from services.grpc_room import Limits
 from services.tls import server_credentials
 
 log = structlog.get_logger()
 
-# The transport's own refusal has no reason code: up to this factor a request is read and refused by us.
-_TRANSPORT_HEADROOM = 4
+# The transport refuses by the announced length, before it reads, but without a reason code; so we refuse what is
+# only a little too large.
+_TRANSPORT_HEADROOM = 64 * 1024
 _LOOK_S = 0.1
-_PINGS_APART_MS = 10_000
+_PINGS_APART_MS, _ASK_EVERY_MS = 10_000, 60_000
+_CALLS_A_CONNECTION = 128
+_HEALTH_TOLD_S = 1.0
 
 
 class CannotListen(MangroveError):
@@ -76,7 +80,9 @@ class RunningServer:
     async def drain(self) -> None:
         """Answer NOT_SERVING, wait until callers have seen it, refuse new calls, let the running ones finish."""
         log.info("draining", services=list(self.services))
-        await self._health.enter_graceful_shutdown()
+        # A watcher that does not read must not keep the others from being told, nor us from stopping.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._health.enter_graceful_shutdown(), _HEALTH_TOLD_S)
         await asyncio.sleep(self.options.pause_s)
         await self.server.stop(self.options.drain_s)
 
@@ -103,10 +109,13 @@ async def start_server(
     server = grpc.aio.server(
         interceptors=[Gate(authenticator, services, options.limits, audit)],
         options=[
-            ("grpc.max_receive_message_length", options.limits.max_message_bytes * _TRANSPORT_HEADROOM),
+            ("grpc.max_receive_message_length", options.limits.max_message_bytes + _TRANSPORT_HEADROOM),
             ("grpc.so_reuseport", int(options.shares_port)),
             # Clients of idle streams ask whether we are there; by default that counts as an attack.
             ("grpc.http2.min_ping_interval_without_data_ms", _PINGS_APART_MS),
+            # And we ask whether clients are there: a dead one would hold its calls for ever.
+            ("grpc.keepalive_time_ms", _ASK_EVERY_MS),
+            ("grpc.max_concurrent_streams", _CALLS_A_CONNECTION),
         ],
     )
     add_servicers(server)
@@ -143,7 +152,7 @@ async def until_signal() -> None:
     await stop.wait()
 
 
-@contextmanager
+@contextlib.contextmanager
 def reserved(address: str, wait_s: float) -> Iterator[str]:
     """Keep a port for processes that will share it, and say where it is.
 

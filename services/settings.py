@@ -28,7 +28,8 @@ class JournalSettings(_Section):
 
     `kind` is "sqlite", one file a worker in `folder`, or "kafka". `max_waiting_events` and `min_free_bytes` (of
     the disk) bound SQLite's journals, each worker's own: over them batches are refused until the lander catches up.
-    `remembered` is how many event ids a worker remembers to tell duplicates, at least. `kafka_options` go to
+    `remembered` is how many event ids a worker remembers to tell duplicates, at least. With `kafka_partitions` a topic
+    that is not there is made, with so many copies. `kafka_options` go to
     librdkafka as they are, such as `security.protocol`; a value `env:NAME` is taken from the environment.
     """
 
@@ -40,6 +41,8 @@ class JournalSettings(_Section):
     kafka_servers: str = "127.0.0.1:9092"
     kafka_topic: str = "mangrove-events"
     kafka_group: str = "mangrove-landers"
+    kafka_partitions: int = Field(0, ge=0)
+    kafka_replicas: int = Field(3, ge=1)
     kafka_options: dict[str, str] = {}
 
 
@@ -58,8 +61,9 @@ class SourceLimits(_Section):
 class CollectorSettings(_Section):
     """The collector: where it listens, how much it takes at once, how it defends itself.
 
-    `tls_client_ca` asks every client for a certificate of that authority. `max_calls` bounds the calls and
-    `max_held_bytes` the bytes of requests that a worker holds at once; `receive_s` is how long a client may take
+    `tls_client_ca` asks every client for a certificate of that authority. `max_calls` bounds the calls,
+    `max_streams` the streams and `max_held_bytes` the bytes of requests that a worker holds at once, and a quarter of
+    calls and streams is kept from any one source; `receive_s` is how long a client may take
     to hand a request over. `unknown_fields` says what becomes of events with fields that the schema does not
     have: "refuse" them, or "mask" what can be read as text and keep it. When it stops, a worker still takes calls
     for `pause_s`, so that health checks can see it go, and then lets running ones finish within `drain_s`.
@@ -75,6 +79,7 @@ class CollectorSettings(_Section):
     max_events: int = Field(1000, ge=1, le=10_000)
     max_batch_bytes: int = Field(4 * 1024 * 1024, ge=1024)
     max_calls: int = Field(256, ge=1)
+    max_streams: int = Field(64, ge=1)
     max_held_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     receive_s: float = Field(30.0, gt=0)
     stream_window: int = Field(8, ge=1, le=1000)

@@ -102,6 +102,7 @@ class EventMasker:
         self._memories = Memories(text_fields(plan, (Treatment.URL,)))
         self._sources: dict[str, TextFields] = {}
         self._conversations = Conversations()
+        self._looking = _OnlyLooking()
 
     @property
     def waits_for_others(self) -> bool:
@@ -116,7 +117,7 @@ class EventMasker:
 
     def violations(self, event: Message) -> list[Violation]:
         """Return which rules of the schema the event breaks; empty if it is valid."""
-        if self._read(event, _OnlyLooking()) is not None:
+        if self._read(event, self._looking) is not None:
             return []
         return violations(event, self._plan, self._unknown_fields)
 
@@ -260,19 +261,22 @@ class EventMasker:
     def _parts(self, events: Sequence[Message], source: str, blank: dict[str, Any]) -> Iterator[_Part]:
         """Read events, a bounded amount of them between two steps."""
         fields, read = self._fields_of(source), self._read
-        part = _Part(0, Run(self._pseudonymiser, self._masker, fields, blank))
-        for place, event in enumerate(events):
-            if part.run.size >= _WORK_AT_ONCE or len(part.records) >= _EVENTS_AT_ONCE:
-                yield part
-                part = _Part(place, Run(self._pseudonymiser, self._masker, fields, blank))
-            part.run.event = place
-            record: dict[str, Any] | Invalid | None = read(event, part.run)
-            if record is None:
-                record = self._read_closely(event, part.run)
-            part.records.append(record)
-            if isinstance(record, dict) and record["event_type"] == "message_sent":
-                part.said += said_in(place, event, source, fields)
-        yield part
+        for first in range(0, len(events), _EVENTS_AT_ONCE):
+            part = _Part(first, Run(self._pseudonymiser, self._masker, fields, blank))
+            run, records = part.run, part.records
+            for place, event in enumerate(events[first : first + _EVENTS_AT_ONCE], first):
+                if run.size >= _WORK_AT_ONCE:
+                    yield part
+                    part = _Part(place, Run(self._pseudonymiser, self._masker, fields, blank))
+                    run, records = part.run, part.records
+                run.event = place
+                record: dict[str, Any] | Invalid | None = read(event, run)
+                if record is None:
+                    record = self._read_closely(event, run)
+                records.append(record)
+                if isinstance(record, dict) and record["event_type"] == "message_sent":
+                    part.said += said_in(place, event, source, fields)
+            yield part
 
     def _read_closely(self, event: Message, run: Run) -> dict[str, Any] | Invalid:
         run.forget_event()

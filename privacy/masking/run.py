@@ -36,6 +36,13 @@ class _Waiting:
         return f"{self.label}: {self.text}" if self.label else self.text
 
     @property
+    def written(self) -> Any:
+        """How it stands where it comes from."""
+        if self.piece is not None:
+            return self.piece.written
+        return self.text if self.number is None else self.number
+
+    @property
     def is_plain(self) -> bool:
         """Whether nothing but the text and its field says what it becomes."""
         return not self.label and self.whole is None and self.number is None and self.piece is None
@@ -212,13 +219,17 @@ class Run:
 
     def _masked(self, waiting: _Waiting, found: Findings) -> Any:
         policy = waiting.field.policy
-        if waiting.label:
+        if waiting.label and found:
             found = _behind(found, len(waiting.label) + 2)
         if waiting.whole is not None:
             found = _all_of(waiting, found)
         if waiting.event in self._across and waiting.field.path == SPLIT_FIELD:
             across = self._across[waiting.event]
             found = joined(found, [one for one in across if policy.action(one.entity) is not Action.KEEP])
+        if not found and self.told is None:
+            if waiting.field.memory is not None and waiting.is_plain:
+                waiting.field.remember(waiting.text, waiting.text)
+            return waiting.written
         masked = self._masker.apply(waiting.text, found, policy)
         if self.told is not None:
             actions = tuple((one.start, one.end, one.entity, policy.action(one.entity)) for one in found)

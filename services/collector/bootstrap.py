@@ -26,7 +26,7 @@ from services.collector.metrics import RESTARTS, WORKERS, DiskMetrics, JournalMe
 from services.collector.quota import Quotas
 from services.collector.tables import DeltaLandedTable
 from services.collector.worker import Worker, serve
-from services.grpc_gate import Limits
+from services.grpc_room import Limits
 from services.grpc_server import ServerOptions, reserved
 from services.keys import key_provider
 from services.settings import Home
@@ -68,15 +68,29 @@ def event_masker_at(home: Home) -> EventMasker:
     return event_masker(key_provider(home), policy_at(home), home.settings.collector.unknown_fields)
 
 
+def landed_tables(home: Home) -> tuple[DeltaLandedTable, DeltaLandedTable]:
+    """Return the tables of events and of refused events."""
+    keys = LandedKeys(home.settings.lander.remembered)
+    events = DeltaLandedTable(tables.BRONZE_EVENTS, home.lake_root, keys)
+    return events, DeltaLandedTable(tables.QUARANTINE_EVENTS, home.lake_root)
+
+
 def lander_at(home: Home) -> Lander:
     """Return the lander of the configured journals and lake."""
-    settings = home.settings.lander
-    return Lander(
-        feeds=feeds_at(home),
-        events=DeltaLandedTable(tables.BRONZE_EVENTS, home.lake_root, LandedKeys(settings.remembered)),
-        refusals=DeltaLandedTable(tables.QUARANTINE_EVENTS, home.lake_root),
-        settings=settings,
-    )
+    events, refusals = landed_tables(home)
+    return Lander(feeds=feeds_at(home), events=events, refusals=refusals, settings=home.settings.lander)
+
+
+def skip_lost(home: Home, journal_id: str, through: int) -> None:
+    """Say that a journal has landed through a sequence, although its records are lost.
+
+    Raises:
+        LandedElsewhere: if a lander appended at the same time; ask again.
+        LakeUnavailable: if the lake cannot be written.
+    """
+    for table in landed_tables(home):
+        if table.landed_through(journal_id) < through:
+            table.mark(journal_id, through)
 
 
 def worker_at(home: Home, masker: EventMasker, options: ServerOptions, number: int) -> Worker:
@@ -105,7 +119,13 @@ def server_options(home: Home, address: str = "") -> ServerOptions:
 
     return ServerOptions(
         address=address or settings.address,
-        limits=Limits(settings.max_batch_bytes, settings.max_calls, settings.max_held_bytes, settings.receive_s),
+        limits=Limits(
+            max_message_bytes=settings.max_batch_bytes,
+            max_calls=settings.max_calls,
+            max_streams=settings.max_streams,
+            max_held_bytes=settings.max_held_bytes,
+            receive_s=settings.receive_s,
+        ),
         tls_cert=file(settings.tls_cert),
         tls_key=file(settings.tls_key),
         tls_client_ca=file(settings.tls_client_ca),

@@ -68,6 +68,22 @@ def run(
     tracing.close()
 
 
+@lander_app.command(epilog="Example: mangrove lander skip kafka:Xyz:mangrove-events:0 --through 4711 --home .mangrove")
+def skip(
+    journal: Annotated[str, typer.Argument(help="The journal's id, as the lander's log tells it.")],
+    through: Annotated[int, typer.Option(min=1, help="The last record that is lost, as the log tells it.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Go on behind records that a journal lost before they landed. They are lost for good: it is noted in the audit."""
+    from services.audit import AuditLog
+    from services.collector.bootstrap import skip_lost
+
+    installation = Home(home)
+    AuditLog(installation.path(installation.settings.audit)).note("records_skipped", journal=journal, through=through)
+    skip_lost(installation, journal, through)
+    typer.echo(f"the lander goes on behind record {through}")
+
+
 @lander_app.command(epilog="Example: mangrove lander maintain --home .mangrove")
 def maintain(home: HomeOption = DEFAULT_HOME) -> None:
     """Let go of old emotions and join the small files of bronze and quarantine now; the lander does so by itself."""

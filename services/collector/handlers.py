@@ -39,6 +39,11 @@ class BatchRefused(MangroveError):
         self.reason = reason  # type: ignore[misc]
 
 
+def batch_too_large(max_events: int) -> BatchRefused:
+    """Return the error of a batch with too many events."""
+    return BatchRefused("BATCH_TOO_LARGE", f"The batch holds more than {max_events} events. Send smaller batches.")
+
+
 class Outcome(Enum):
     """What became of an event; the names are those of the verdict codes."""
 
@@ -62,17 +67,24 @@ _NOT_IN_SCOPE = Verdict(
     Outcome.REFUSED_INVALID,
     (Violation("channel", "NOT_IN_SCOPE", "The API key is not for events of this channel. Use another key."),),
 )
+_OVERSIZED = Verdict(
+    Outcome.REFUSED_INVALID, (Violation("event", "MAX_SIZE", "It has more bytes than an event may have. Send less."),)
+)
 _ACCEPTED, _DUPLICATE = Verdict(Outcome.ACCEPTED), Verdict(Outcome.DUPLICATE)
 
 
 @dataclass(slots=True)
 class RawEvent:
-    """An event as it was sent. It lives in memory only and never shows its content."""
+    """An event as it was sent. It lives in memory only and never shows its content.
+
+    Of one that is too large nothing was read.
+    """
 
     message: Message
     event_type: str | None
     channel: str
     purposes: tuple[str, ...]
+    is_too_large: bool = False
 
     def __repr__(self) -> str:
         return "RawEvent(withheld)"
@@ -211,11 +223,13 @@ def _check_size(batch: Batch, max_events: int) -> None:
     if not batch.events:
         raise BatchRefused("BATCH_EMPTY", "The batch holds no event. Send 1 event or more.")
     if len(batch.events) > max_events:
-        raise BatchRefused("BATCH_TOO_LARGE", f"The batch holds more than {max_events} events. Send smaller batches.")
+        raise batch_too_large(max_events)
 
 
 def _turned_away(event: RawEvent, caller: Caller) -> Verdict | None:
     """Return why an event is not even looked into. Consent comes first: without it not even a refusal is recorded."""
+    if event.is_too_large:
+        return _OVERSIZED
     if event.event_type is not None and not may_store(event.event_type, event.purposes):
         return Verdict(Outcome.REFUSED_CONSENT)
     if caller.channels and event.channel not in caller.channels:
@@ -233,8 +247,9 @@ async def _refusals(batch: Batch, verdicts: Sequence[Verdict | None], masker: Ev
     """Return what is recorded of events that were refused for a rule: those of the schema with their masked content."""
     source, at = batch.caller.name, batch.received_at
     refused = [(e.message, v) for e, v in zip(batch.events, verdicts, strict=True) if v is not None and v.violations]
-    broken = [(m, v.violations) for m, v in refused if v.outcome is Outcome.REFUSED_INVALID and v is not _NOT_IN_SCOPE]
-    others = [(m, v.violations) for m, v in refused if v.outcome is not Outcome.REFUSED_INVALID or v is _NOT_IN_SCOPE]
+    unread = (_NOT_IN_SCOPE, _OVERSIZED)
+    broken = [(m, v.violations) for m, v in refused if v.outcome is Outcome.REFUSED_INVALID and v not in unread]
+    others = [(m, v.violations) for m, v in refused if v.outcome is not Outcome.REFUSED_INVALID or v in unread]
     kept = await _aside(masker, lambda: masker.quarantined(broken, source, at)) if broken else []
     return [*kept, *(masker.refusal(message, source, at, violations) for message, violations in others)]
 

@@ -34,16 +34,26 @@ from spark_jobs.lake.schemas import Table
 log = structlog.get_logger()
 
 _TELL_AGAIN_S = 60.0
+_LONGEST_PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """What a round moved, events it left out because they had landed before, and appends others were quicker with."""
+    """What a round came to.
+
+    Attributes:
+        events: Events that were appended.
+        refusals: Refused events that were.
+        repeats: Events left out because they had landed before.
+        conflicts: Appends that another lander was quicker with.
+        failures: Journals that could not be landed now.
+    """
 
     events: int = 0
     refusals: int = 0
     repeats: int = 0
     conflicts: int = 0
+    failures: int = 0
 
     @property
     def any(self) -> bool:
@@ -61,6 +71,7 @@ class Landed:
             self.refusals + other.refusals,
             self.repeats + other.repeats,
             self.conflicts + other.conflicts,
+            self.failures + other.failures,
         )
 
 
@@ -80,7 +91,7 @@ class Lander:
         self._refusals = refusals
         self._settings = settings
         self._rounds = 0
-        self._through: dict[str, int] = {}
+        self._through: dict[str, int | None] = {}
         self._told: dict[str, float] = {}
 
     def land_once(self) -> Landed:
@@ -90,14 +101,23 @@ class Lander:
         next round; it does not keep the others waiting.
         """
         landed = Landed()
-        for feed in self._feeds.assigned():
+        try:
+            feeds = self._feeds.assigned()
+        except JournalUnavailable as error:
+            self._tell("all", error)
+            return Landed(failures=1)
+        # A journal that another lander had meanwhile is looked up anew.
+        self._through = {feed.journal_id: self._through.get(feed.journal_id) for feed in feeds}
+        for feed in feeds:
             try:
                 landed += self._land(feed)
             except LandedElsewhere:
+                self._through[feed.journal_id] = None
                 CONFLICTS.inc()
                 landed += Landed(conflicts=1)
             except (JournalDamaged, JournalUnavailable, LakeUnavailable) as error:
-                self._tell(feed.name, error)
+                self._tell(feed.name, error, feed.journal_id)
+                landed += Landed(failures=1)
         if landed.any:
             self._rounds += 1
             if self._rounds % self._settings.compact_every == 0:
@@ -114,9 +134,13 @@ class Lander:
 
     def run(self, stop: threading.Event) -> None:
         """Land until told to stop, then once more."""
+        patience_s = self._settings.poll_s
         while not stop.is_set():
-            if not self.land_once().moved:
-                stop.wait(self._settings.poll_s)
+            landed = self.land_once()
+            # A failed append may leave its file on a disk that has no room: not too often.
+            patience_s = min(patience_s * 2, _LONGEST_PATIENCE_S) if landed.failures else self._settings.poll_s
+            if not landed.moved:
+                stop.wait(patience_s)
         self.drain()
 
     def close(self) -> None:
@@ -142,21 +166,19 @@ class Lander:
 
     def _land(self, feed: Feed) -> Landed:
         """Land a feed's oldest records. That the events are in says that the refusals are: they go first."""
-        name = feed.journal_id
-        if name not in self._through:
+        known = self._through.get(feed.journal_id)
+        landed = known if known is not None else self._events.landed_through(feed.journal_id)
+        if known is None and landed:
             # Of what landed before a crash the journal may still hold records.
-            landed = self._events.landed_through(name)
-            if landed:
-                feed.forget(landed)
-            self._through[name] = landed
-        records = feed.read(self._through[name], self._settings.max_bytes)
+            feed.forget(landed)
+        records = feed.read(landed, self._settings.max_bytes)
         if not records:
             return Landed()
         started = time.monotonic()
         through = records[-1].sequence
         with tracing.call("land", {}, records=len(records)):
             events, refusals, repeats = self._moved(feed, records, through)
-        self._through[name] = through
+        self._through[feed.journal_id] = through
         ROUND_SECONDS.observe(time.monotonic() - started)
         log.info("landed", journal=feed.name, events=events, refusals=refusals, repeats=repeats, through=through)
         return Landed(events, refusals, repeats)
@@ -172,14 +194,14 @@ class Lander:
         """Append what a table does not have yet; return how many rows, and how many were there already."""
         landed = target.landed_through(journal_id)
         rows = rows_of(table, journal_id, [record for record in records if record.sequence > landed])
-        if rows is None:
+        if records[-1].sequence <= landed:
             return 0, 0
         appended = target.append(rows, journal_id, after=landed, through=records[-1].sequence)
         LANDED.labels(table.name).inc(appended)
         REPEATS.inc(len(rows) - appended)
         return appended, len(rows) - appended
 
-    def _tell(self, name: str, error: MangroveError) -> None:
+    def _tell(self, name: str, error: MangroveError, journal_id: str = "") -> None:
         if time.monotonic() - self._told.get(name, -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
             self._told[name] = time.monotonic()
-            log.error("journal_not_landed", journal=name, reason=error.reason, sentence=error.sentence)
+            log.error("journal_not_landed", journal=name, id=journal_id, reason=error.reason, sentence=error.sentence)

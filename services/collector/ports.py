@@ -180,12 +180,21 @@ class LandedTable(Protocol):
     def append(self, rows: pa.Table, journal_id: str, *, after: int, through: int) -> int:
         """Append rows and, in the same commit, that the journal is in the table through a sequence.
 
-        Rows of events that the table holds already are left out. Returns how many rows were appended.
+        Rows of events that the table holds already are left out. Returns how many rows were appended. Without rows
+        the sequence is said only now and then: reading a few records again costs less than a commit.
 
         Raises:
             LandedElsewhere: if the journal's records are not in the table exactly through `after` any more, or
                 another lander appended meanwhile.
             LakeUnavailable: if it cannot be read or written.
+        """
+        ...
+
+    def mark(self, journal_id: str, through: int) -> None:
+        """Say, without rows, that a journal is in the table through a sequence.
+
+        Raises:
+            LandedElsewhere, LakeUnavailable: as in `append`.
         """
         ...
 

@@ -15,8 +15,8 @@ _JOURNALS_OWN = ("journal_id", "sequence", "position")
 _WRITTEN = {TIMESTAMP: pa.int64(), DATE: pa.string()}
 
 
-def rows_of(table: Table, journal_id: str, records: Sequence[Record]) -> pa.Table | None:
-    """Return the rows of records for `bronze.events` or `quarantine.events`, None if they hold none.
+def rows_of(table: Table, journal_id: str, records: Sequence[Record]) -> pa.Table:
+    """Return the rows of records for `bronze.events` or `quarantine.events`.
 
     Args:
         table: Which of the two.
@@ -26,7 +26,7 @@ def rows_of(table: Table, journal_id: str, records: Sequence[Record]) -> pa.Tabl
     parts = [record.events if table is tables.BRONZE_EVENTS else record.refusals for record in records]
     lines = b"".join(parts)
     if not lines:
-        return None
+        return table.schema.empty_table()
     columns = [column for column in table.columns if column.name not in _JOURNALS_OWN]
     schema = pa.schema([pa.field(column.name, _WRITTEN.get(column.type, column.type)) for column in columns])
     parsed = json.read_json(

@@ -18,6 +18,7 @@ log = structlog.get_logger()
 
 _VACUUM_AFTER_H = 168
 _LANDERS = "mangrove-landers"
+_MARK_EVERY = 1_000
 
 
 class DeltaLandedTable:
@@ -58,8 +59,19 @@ class DeltaLandedTable:
         if self._keys is not None:
             self._keys.catch_up(delta)
             rows, keys = self._keys.without_known(rows)
-        if not len(rows):
+        if not len(rows) and through - after < _MARK_EVERY:
             return 0
+        self._commit(delta, rows, journal_id, through)
+        if self._keys is not None and keys is not None:
+            self._keys.appended(keys, delta)
+        return len(rows)
+
+    def mark(self, journal_id: str, through: int) -> None:
+        """Say, without rows, that a journal is in the table through a sequence; see the port."""
+        with _told():
+            self._commit(self._newest() or self._made(), self._table.schema.empty_table(), journal_id, through)
+
+    def _commit(self, delta: DeltaTable, rows: pa.Table, journal_id: str, through: int) -> None:
         landed = [Transaction(journal_id, through), Transaction(_LANDERS, delta.version() + 1)]
         before = delta.version()
         try:
@@ -75,9 +87,6 @@ class DeltaLandedTable:
             # A disk without room for the commit is told in the same way as another lander's commit.
             delta.update_incremental()
             raise LandedElsewhere if delta.version() > before else LakeUnavailable from None
-        if self._keys is not None and keys is not None:
-            self._keys.appended(keys, delta)
-        return len(rows)
 
     def expire(self, column: str, before: date) -> None:
         """Set a column to null in the rows received before a day; nothing to do makes no commit."""
@@ -96,7 +105,8 @@ class DeltaLandedTable:
             delta = self._newest()
             if delta is not None:
                 delta.optimize.compact()
-                delta.vacuum(retention_hours=_VACUUM_AFTER_H, dry_run=False)
+                # Also files of appends that never came to their commit.
+                delta.vacuum(retention_hours=_VACUUM_AFTER_H, dry_run=False, full=True)
 
     def _newest(self) -> DeltaTable | None:
         if self._opened is None:

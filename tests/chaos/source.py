@@ -52,6 +52,17 @@ class Source:
         self.accepted.update(event.event_id for event in taken)
         return None
 
+    def stream(self, count: int) -> Refusal | None:
+        """Send so many batches of one event over one stream; return why it ended early, or None."""
+        batches = ([an_event()] for _ in range(count))
+        requests = (collector_pb2.CollectStreamRequest(offset=n, events=b) for n, b in enumerate(batches, 1))
+        try:
+            answers = list(self._stub.CollectStream(requests, metadata=self._metadata, timeout=self._timeout_s))
+        except grpc.RpcError as error:
+            return refusal_of(error)
+        assert [answer.offset for answer in answers] == list(range(count + 1))
+        return None
+
     def fill(self) -> Refusal:
         """Send smaller and smaller batches until not even one event is taken; return why."""
         size = 500

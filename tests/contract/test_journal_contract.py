@@ -17,6 +17,7 @@ from services.collector.journals.sqlite_feed import SqliteFeed, SqliteFeeds
 from services.collector.ports import DiskLow, Feed, Journal, JournalDamaged, Overloaded
 from tests.fakes.journal import InMemoryJournal
 from tests.generated import an_event
+from tests.kafka import Broker, both_ends, running_broker
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 MUCH = 1 << 30
@@ -30,7 +31,13 @@ def masker(tmp_path_factory: pytest.TempPathFactory) -> EventMasker:
     return EventMasker(wire.event_plan(), Pseudonymiser(FileKeyProvider(path)), Masker.default())
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with running_broker(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "memory", "kafka"])
 def make_journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeJournal]:
     with ExitStack() as opened:
 
@@ -38,6 +45,8 @@ def make_journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mak
             if request.param == "memory":
                 journal = InMemoryJournal(max_waiting_events)
                 return journal, journal
+            if request.param == "kafka":
+                return opened.enter_context(both_ends(request.getfixturevalue("broker").topic()))
             path = tmp_path / "journal.sqlite"
             written = SqliteJournal(path, Bounds(max_waiting_events))
             opened.callback(written.close)
@@ -177,9 +186,9 @@ async def test_sqlite_forgets_old_ids_and_keeps_new_ones(tmp_path: Path, masker:
 
 
 async def test_sqlite_takes_nothing_when_the_disk_runs_low(tmp_path: Path, masker: EventMasker) -> None:
-    with closing(SqliteJournal(tmp_path / "j.sqlite", Bounds(min_free_bytes=1 << 62))) as journal:
-        with pytest.raises(DiskLow):
-            await journal.append("web", masked(masker, "a"), [])
+    bounds = Bounds(min_free_bytes=1 << 62)
+    with closing(SqliteJournal(tmp_path / "j.sqlite", bounds)) as journal, pytest.raises(DiskLow):
+        await journal.append("web", masked(masker, "a"), [])
 
 
 async def test_sqlite_sets_a_file_aside_that_is_no_journal_and_begins_a_new_one(

@@ -43,6 +43,9 @@ class KilledTable(LandedTable):
             die()
         return appended
 
+    def mark(self, journal_id: str, through: int) -> None:
+        self._table.mark(journal_id, through)
+
     def compact(self) -> None:
         self._table.compact()
 

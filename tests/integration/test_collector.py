@@ -133,7 +133,7 @@ def test_a_partners_key_does_not_open_the_collector(home: Home, collector: objec
         (b"\x0a\x05\x0a\x03\xff\xfe\xfd", "REQUEST_MALFORMED"),
         (b"", "BATCH_EMPTY"),
         (collector_pb2.CollectRequest(events=[an_event() for _ in range(1001)]).SerializeToString(), "BATCH_TOO_LARGE"),
-        (b"\x0a" + b"\x80" * 5 * 1024 * 1024, "BATCH_TOO_LARGE"),
+        (b"\x0a" + b"\x80" * (4 * 1024 * 1024 + 100), "BATCH_TOO_LARGE"),
     ],
     ids=["random bytes", "invalid UTF-8", "empty", "too many events", "over 4 MiB"],
 )

@@ -285,6 +285,7 @@ def told(topic: KafkaTopic) -> int:
 def test_a_topic_that_could_lose_events_is_refused(broker: Broker) -> None:
     for config, word in (
         ({"flush.messages": "1000"}, "flush.messages=1"),
+        ({"unclean.leader.election.enable": "true"}, "unclean.leader.election.enable=false"),
         ({"cleanup.policy": "compact"}, "cleanup.policy=delete"),
         ({"max.message.bytes": "1000000"}, "max.message.bytes=16777216"),
     ):

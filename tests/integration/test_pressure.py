@@ -11,7 +11,7 @@ from mangrove.collector.v1 import collector_pb2, collector_pb2_grpc
 from privacy.masking import MaskedEvent, Refusal
 from services.clients.refusals import refusal_of
 from services.collector.ports import Receipt
-from services.grpc_gate import Limits
+from services.grpc_room import Limits
 from services.grpc_server import ServerOptions
 from services.installation import api_key_of
 from services.settings import Home, SourceLimits

@@ -69,4 +69,7 @@ def _topic(home: Home) -> "KafkaTopic":
     from services.collector.journals.kafka_topic import KafkaTopic
 
     settings = home.settings.journal
-    return KafkaTopic(KafkaBrokers(settings.kafka_servers, settings.kafka_options), settings.kafka_topic)
+    brokers = KafkaBrokers(settings.kafka_servers, settings.kafka_options)
+    # Masked JSON is larger than what was sent, and batches that wait together become one message.
+    largest = 4 * home.settings.collector.max_batch_bytes
+    return KafkaTopic(brokers, settings.kafka_topic, max_message_bytes=largest)

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress
@@ -20,7 +21,7 @@ from services.collector.ports import JournalUnavailable, Overloaded, Receipt
 
 log = structlog.get_logger()
 
-_GATHER_S = 0.003
+_ON_THEIR_WAY = 2
 _BYTES_TOGETHER = 1024 * 1024
 _POLL_S = 0.1
 _LOOK_AGAIN_S = 1.0
@@ -58,20 +59,35 @@ class _Append:
     keys: Keys
     events: list[bytes]
     refusals: list[bytes]
+    size: int
     done: "asyncio.Future[Receipt]"
 
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.events)) + sum(map(len, self.refusals))
+    def settle(self, outcome: Receipt | MangroveError) -> None:
+        if self.done.cancelled():
+            return
+        if isinstance(outcome, Receipt):
+            self.done.set_result(outcome)
+        else:
+            self.done.set_exception(outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """The batches of a message, what to tell their senders when it is durable, and the keys of its events."""
+
+    appends: Sequence[_Append]
+    receipts: Sequence[Receipt]
+    new_keys: Keys
 
 
 class KafkaJournal:
     """A journal in a Kafka topic.
 
-    Batches that come within milliseconds are one message, which is there as a whole or not at all; their senders are
-    told that they are durable when the brokers say so (`acks=all`, idempotent producer). Batches that they did not
-    acknowledge in time may be there all the same: the sender sends them again, and the lander leaves repeats out by
-    their event ids. Which events were there before is remembered by this process only, from the acknowledgement on.
+    A few messages are on their way at a time; the batches that come meanwhile are gathered into the next one, which is
+    there as a whole or not at all. Senders are told that their batches are durable when the brokers say so (`acks=all`,
+    idempotent producer). Batches that they did not acknowledge in time may be there all the same: the sender sends them
+    again, and the lander leaves repeats out by their event ids. Which events were there before is remembered by this
+    process only, from the acknowledgement on.
 
     Make it in the process that appends, as librdkafka's threads do not survive a fork, and use it from one event loop.
 
@@ -89,7 +105,9 @@ class KafkaJournal:
         self._topic = topic
         self._bounds = bounds or Bounds()
         self._seen = RecentKeys(self._bounds.remembered)
-        self._gathered: list[_Append] = []
+        self._gathered: deque[_Append] = deque()
+        self._waiting_bytes = 0
+        self._on_their_way = 0
         self._producer = self._new_producer()
         self._checked = self._check()
         self._failing = False
@@ -111,64 +129,93 @@ class KafkaJournal:
         loop = asyncio.get_running_loop()
         keys = keys_of(source, [event.event_id for event in events])
         lines, refused = [event.to_bytes() for event in events], [refusal.to_bytes() for refusal in refusals]
-        append = _Append(keys, lines, refused, loop.create_future())
-        if not self._gathered:
-            loop.call_later(_GATHER_S, self._send_gathered, loop)
+        append = _Append(keys, lines, refused, sum(map(len, lines + refused)), loop.create_future())
+        if self._waiting_bytes and self._waiting_bytes + append.size > self._bounds.max_waiting_bytes:
+            raise Overloaded
+        self._waiting_bytes += append.size
         self._gathered.append(append)
+        if len(self._gathered) == 1:
+            loop.call_soon(self._send_gathered)
         return await append.done
 
     def close(self) -> None:
         """Wait for what the brokers have not acknowledged yet, as long as a batch may wait, and let go."""
         if self._closing.is_set():
             return
-        if self._gathered:
-            self._send_gathered(self._gathered[0].done.get_loop())
+        while self._gathered:
+            self._send(self._take())
         self._closing.set()
         self._thread.join()
         with suppress(KafkaException):
             self._producer.flush(self._bounds.delivery_s)
         _give_up(self._producer)
 
-    def _send_gathered(self, loop: asyncio.AbstractEventLoop) -> None:
-        gathered, self._gathered = self._gathered, []
-        for part in _parts([append for append in gathered if not append.done.cancelled()]):
-            self._send(part, loop)
+    def _send_gathered(self) -> None:
+        while self._gathered and self._on_their_way < _ON_THEIR_WAY:
+            self._send(self._take())
 
-    def _send(self, part: list[_Append], loop: asyncio.AbstractEventLoop) -> None:
+    def _take(self) -> list[_Append]:
+        """Take batches for a message of a megabyte at most, but for a batch that is larger itself."""
+        taken = [self._gathered.popleft()]
+        size = taken[0].size
+        while self._gathered and size + self._gathered[0].size <= _BYTES_TOGETHER:
+            taken.append(self._gathered.popleft())
+            size += taken[-1].size
+        return taken
+
+    def _send(self, appends: list[_Append]) -> None:
         """Produce batches as one message; a repeat inside it is left out, as one may not be there without the other."""
-        keys = np.concatenate([append.keys for append in part])
+        keys = np.concatenate([append.keys for append in appends])
         novel = self._seen.novel(keys)
         told = novel.tolist()
         receipts = []
         events: list[bytes] = []
-        for append in part:
+        for append in appends:
             receipts.append(Receipt(tuple(told[: len(append.events)])))
             del told[: len(append.events)]
             events += compress(append.events, receipts[-1].is_new)
-        refusals = [refusal for append in part for refusal in append.refusals]
-
-        def settle(failure: MangroveError | None) -> None:
-            if failure is None:
-                self._seen.add(keys[novel])
-            for append, receipt in zip(part, receipts, strict=True):
-                _settle(append.done, failure or receipt)
-
+        sent = _Sent(appends, receipts, keys[novel])
+        refusals = [refusal for append in appends for refusal in append.refusals]
         if not events and not refusals:
-            settle(None)
+            self._settle(sent, None)
             return
+        value, headers = to_message(events, refusals)
+        try:
+            self._producer.produce(self._topic.name, value, headers=headers, on_delivery=self._telling(sent))
+            self._on_their_way += 1
+        except BufferError:
+            self._settle(sent, Overloaded())
+        except KafkaException as error:
+            self._settle(sent, self._failure(error.args[0]))
+
+    def _telling(self, sent: _Sent) -> Callable[[KafkaError | None, Message], None]:
+        loop = sent.appends[0].done.get_loop()
 
         def delivered(error: KafkaError | None, _: Message) -> None:
             # When the loop is closed, nobody waits for the outcome.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, self._failure(error))
+                loop.call_soon_threadsafe(self._arrived, sent, self._failure(error))
 
-        value, headers = to_message(events, refusals)
-        try:
-            self._producer.produce(self._topic.name, value, headers=headers, on_delivery=delivered)
-        except BufferError:
-            settle(Overloaded())
-        except KafkaException as error:
-            settle(self._failure(error.args[0]))
+        return delivered
+
+    def _arrived(self, sent: _Sent, failure: MangroveError | None) -> None:
+        self._on_their_way -= 1
+        self._settle(sent, failure)
+        if isinstance(failure, JournalUnavailable):
+            # Brokers that did not answer in time would let what waits behind it wait as long again.
+            while self._gathered:
+                self._tell(self._gathered.popleft(), failure)
+        self._send_gathered()
+
+    def _settle(self, sent: _Sent, failure: MangroveError | None) -> None:
+        if failure is None:
+            self._seen.add(sent.new_keys)
+        for append, receipt in zip(sent.appends, sent.receipts, strict=True):
+            self._tell(append, failure or receipt)
+
+    def _tell(self, append: _Append, outcome: Receipt | MangroveError) -> None:
+        self._waiting_bytes -= append.size
+        append.settle(outcome)
 
     def _failure(self, error: KafkaError | None) -> MangroveError | None:
         """Return what to tell the senders, None on success; the log is told when it begins to fail and when it ends."""
@@ -221,44 +268,19 @@ class KafkaJournal:
             return False
 
     def _new_producer(self) -> Producer:
-        most_bytes = self._topic.max_message_bytes
         producer: Producer = self._topic.brokers.client(
             Producer,
             "producer",
             fixed={
                 "acks": "all",
                 "enable.idempotence": True,
-                "message.max.bytes": most_bytes,
-                "queue.buffering.max.kbytes": max(self._bounds.max_waiting_bytes, most_bytes) // 1024,
+                "message.max.bytes": self._topic.max_message_bytes,
                 "message.timeout.ms": int(self._bounds.delivery_s * 1000),
             },
             # Batches are gathered before they are produced.
             defaults={"linger.ms": 0, "compression.type": "lz4", "reconnect.backoff.max.ms": 1000},
         )
         return producer
-
-
-def _parts(gathered: list[_Append]) -> Iterator[list[_Append]]:
-    """Cut what was gathered into messages of a megabyte at most, but for a batch that is larger itself."""
-    part: list[_Append] = []
-    size = 0
-    for append in gathered:
-        if part and size + append.size > _BYTES_TOGETHER:
-            yield part
-            part, size = [], 0
-        part.append(append)
-        size += append.size
-    if part:
-        yield part
-
-
-def _settle(done: "asyncio.Future[Receipt]", outcome: Receipt | MangroveError) -> None:
-    if done.cancelled():
-        return
-    if isinstance(outcome, Receipt):
-        done.set_result(outcome)
-    else:
-        done.set_exception(outcome)
 
 
 def _give_up(producer: Producer) -> None:

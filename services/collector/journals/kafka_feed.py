@@ -31,7 +31,7 @@ class RecordsLost(JournalDamaged):
         MangroveError.__init__(
             self,
             f"The journal '{name}' has lost records: {what}. Nothing more of it lands until you decide: see "
-            "docs/collector.md on how to go on from it.",
+            "docs/operations.md on how to go on from it.",
         )
 
 

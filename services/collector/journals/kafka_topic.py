@@ -128,6 +128,11 @@ class KafkaTopic:
                 f"{in_sync} must be written. Have at least three copies and set min.insync.replicas=2; with a single "
                 "broker set flush.messages=1."
             )
+        if config["unclean.leader.election.enable"] != "false":
+            raise KafkaTopicUnfit(
+                f"The Kafka topic '{self.name}' may lose acknowledged events when a copy that lags becomes its leader. "
+                "Set unclean.leader.election.enable=false."
+            )
         if config["cleanup.policy"] != "delete":
             raise KafkaTopicUnfit(f"The Kafka topic '{self.name}' is compacted. Set cleanup.policy=delete.")
         if int(config["max.message.bytes"]) < self.max_message_bytes:
@@ -213,7 +218,10 @@ class KafkaTopic:
     def _error(self, error: KafkaException) -> MangroveError:
         cause: KafkaError = error.args[0]
         if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            return KafkaTopicUnfit(f"There is no Kafka topic '{self.name}'. Make it as docs/collector.md says.")
+            return KafkaTopicUnfit(
+                f"There is no Kafka topic '{self.name}'. Make it with as many partitions as landers are to share it, "
+                f"three copies, min.insync.replicas=2 and max.message.bytes={self.max_message_bytes}."
+            )
         if cause.code() in _FORBIDDEN:
             return KafkaTopicUnfit(
                 f"The brokers do not let this installation use the Kafka topic '{self.name}'. It needs Describe, "

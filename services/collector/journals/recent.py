@@ -57,7 +57,7 @@ class RecentKeys:
         return ~repeated
 
     def add(self, keys: Keys) -> None:
-        """Remember keys that are new and differ from each other; the oldest are forgotten."""
+        """Remember keys that differ from each other; the oldest are forgotten. One that is known is remembered anew."""
         for start in range(0, len(keys), self._each):
             some = keys[start : start + self._each]
             if self._generations[-1].size + len(some) > self._each:

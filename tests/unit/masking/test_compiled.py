@@ -174,5 +174,5 @@ def test_events_of_one_customer_share_what_is_remembered_of_them(data: st.DataOb
 
 def test_the_reader_makes_no_record_of_what_breaks_a_rule() -> None:
     read = compile_reader(PLAN, pseudonymiser().token, ENVELOPE)
-    run = next(iter(QUICK._parts([], "web", {}))).run
+    run = next(iter(QUICK._parts([an_event()], "web", {}))).run
     assert read(an_event(event_id=""), run) is None

@@ -78,7 +78,7 @@ class CollectStreamRequest(_message.Message):
     """
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]:
-        """1 to 1000 events, at most 4 MiB together. Empty: INVALID_ARGUMENT."""
+        """1 to 1000 events, at most 4 MiB together. Empty: INVALID_ARGUMENT. An event of more than 256 KiB is refused."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class CollectRequest(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]:
-        """1 to 1000 events, at most 4 MiB together. Empty: INVALID_ARGUMENT."""
+        """1 to 1000 events, at most 4 MiB together. Empty: INVALID_ARGUMENT. An event of more than 256 KiB is refused."""
 
     def __init__(
         self,
