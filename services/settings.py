@@ -145,7 +145,7 @@ class LanderSettings(_Section):
     remembered: int = Field(5_000_000, ge=1000)
     poll_s: float = Field(0.5, gt=0)
     metrics_port: int = Field(0, ge=0, le=65535)
-    compact_every: int = Field(20, ge=2)
+    compact_every: int = Field(120, ge=2)
     emotion_days: int = Field(30, ge=1)
 
 

@@ -2,7 +2,28 @@
 
 For each message of the schema a function is written that fetches its fields by name, compares them with their limits
 and puts them into the columns. What it does not see to be valid at a glance it gives back: then the plain way
-(`treat.py`, `validate.py`) has a closer look. Both agree on every event, which tests show.
+(`tree.py`, `validate.py`) has a closer look. Both agree on every event, which tests show. Of a search it is:
+
+    def read_searched_event(m, run):
+        if unknown_in(m):
+            return None
+        fields = run.fields
+        out = {}
+        v = m.query
+        if v:
+            if len(v) > 512:
+                return None
+            f = fields['searched.query']
+            if f is not None:
+                out['query'] = known = f.recent.get(v)
+                if known is None:
+                    run.text(f, out, 'query', v)
+        v = m.result_count
+        if v:
+            if not 0 <= v <= 1000000:
+                return None
+            out['result_count'] = v
+        return out
 """
 
 import math
@@ -14,7 +35,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from privacy.masking.envelope import Envelope, Reader, Remembered, Token
 from privacy.masking.limits import Kind
-from privacy.masking.plan import FieldPlan, MessagePlan, SchemaUntreated, Treatment, known_names
+from privacy.masking.plan import FieldPlan, MessagePlan, SchemaUntreated, Treatment, known_names, type_field
 from privacy.masking.treat import TEXTS, put_field, truncated
 from privacy.masking.unknown import has_unknown_fields
 
@@ -70,17 +91,16 @@ class _Compiler:
             remembered: Whether what it returns is kept for other events.
         """
         lines = [
-            "if unknown_in(m):",
-            "    return None",
+            *_give_back_if("unknown_in(m)"),
             "fields = run.fields",
             "out = {}" if path else "out = run.blank.copy()",
         ]
-        types = self._types_of(plan)
+        token = "token" if remembered else "run.token"
         for one in (plan.fields[number] for number in sorted(plan.fields)):
-            if one.kind is Kind.MESSAGE and one.child is not None:
-                lines += [] if one.oneof else self._child(one, one.child, f"{path}{one.name}")
-            else:
-                lines += self._value(one, f"{path}{one.name}", types, "token" if remembered else "run.token")
+            if one.child is None:
+                lines += self._value(one, f"{path}{one.name}", plan, token)
+            elif one.oneof is None:
+                lines += self._child(one, one.child, f"{path}{one.name}")
         for choice in dict.fromkeys(one.oneof for one in plan.fields.values() if one.oneof and one.child):
             lines += self._choice(plan, choice, path)
         name = f"read_{path.replace('.', '_')}event"
@@ -94,44 +114,48 @@ class _Compiler:
         self._names[name] = value
         return name
 
-    def _column(self, one: FieldPlan, path: str) -> str:
-        return self._envelope.columns.get(path, one.name) if path == one.name else one.name
-
-    def _types_of(self, plan: MessagePlan) -> str:
-        """Name the map of the types that a message can say its identifier has."""
-        one = next((f for f in plan.fields.values() if f.name == "type" and f.enum_names), None)
-        return self._constant("types", {} if one is None else known_names(one))
+    def _out(self, one: FieldPlan, path: str) -> str:
+        """Write where a field is put: in its column, if it is one of the event itself."""
+        column = self._envelope.columns.get(path, one.name) if path == one.name else one.name
+        return f"out[{column!r}]"
 
     def _child(self, one: FieldPlan, child: MessagePlan, path: str) -> list[str]:
-        if path in self._envelope.shapes and _holds_texts(child):
+        """Write how a message within a message is read."""
+        holds_texts = _holds_texts(child)
+        if holds_texts and path in self._envelope.shapes:
             raise SchemaUntreated(f"The field {path} holds texts, and its column is made before they are masked.")
-        if _holds_texts(child):
-            read = self._constant("read", self.message(child, f"{path}."))
-            look = [f"known = {read}(c, run)", "if known is None:", "    return None"]
-        else:
-            recent, remembered = self._remembered(one, child, path)
-            look = [
-                f"known = {recent}.get(w)",
-                "if known is None:",
-                f"    known = {remembered}.look(c, w, run)",
-                "    if known is None:",
-                "        return None",
-            ]
-            look.insert(0, "w = written(c)")
-        if one.repeated:
-            return _each(one, self._column(one, path), look)
-        missing = ["else:", "    return None"] if one.limits.required else []
-        put = [f"c = m.{one.name}", *look, f"out[{self._column(one, path)!r}] = known"]
-        return [f"if is_set(m, {one.name!r}):", *_inside(put), *missing]
+        look = self._look(child, path) if holds_texts else self._look_in_memory(child, path)
+        if not one.repeated:
+            put = [f"c = m.{one.name}", *look, f"{self._out(one, path)} = known"]
+            return [f"if is_set(m, {one.name!r}):", *_inside(put), *_else_give_back(one)]
+        each = ["c = items[place]", *look, "if known:", "    many.append(known)"]
+        many = [f"many = {self._out(one, path)} = []", "for place in range(count):", *_inside(each)]
+        return [
+            f"items = m.{one.name}",
+            "count = len(items)",
+            "if count:",
+            *_inside([*_give_back_if(_above("count", one.limits.max_items)), *many]),
+            *_else_give_back(one),
+        ]
 
-    def _remembered(self, one: FieldPlan, child: MessagePlan, path: str) -> tuple[str, str]:
+    def _look(self, child: MessagePlan, path: str) -> list[str]:
+        read = self._constant("read", self.message(child, f"{path}."))
+        return [f"known = {read}(c, run)", *_give_back_if("known is None")]
+
+    def _look_in_memory(self, child: MessagePlan, path: str) -> list[str]:
         names_somebody = any(field.treatment is Treatment.IDENTIFIER for field in child.fields.values())
         remembered = Remembered(
             self.message(child, f"{path}.", remembered=True),
             self._envelope.shapes.get(path),
             _REMEMBERED_NAMES if names_somebody else _REMEMBERED,
         )
-        return self._constant("recent", remembered.recent), self._constant("remembered", remembered)
+        return [
+            "w = written(c)",
+            f"known = {self._constant('recent', remembered.recent)}.get(w)",
+            "if known is None:",
+            f"    known = {self._constant('remembered', remembered)}.look(c, w, run)",
+            *_inside(_give_back_if("known is None")),
+        ]
 
     def _choice(self, plan: MessagePlan, choice: str, path: str) -> list[str]:
         """Write how the field is read that is set of several."""
@@ -142,77 +166,67 @@ class _Compiler:
         }
         return [
             f"which = which_of(m, {choice!r})",
-            "if which is None:",
-            "    return None",
+            *_give_back_if("which is None"),
             f"known = {self._constant('readers', readers)}[which](getattr(m, which), run)",
-            "if known is None:",
-            "    return None",
+            *_give_back_if("known is None"),
             f"out[{choice!r}] = known",
             f"out[{self._envelope.columns.get(choice, choice + '_type')!r}] = which",
         ]
 
-    def _value(self, one: FieldPlan, path: str, types: str, token: str) -> list[str]:
+    def _value(self, one: FieldPlan, path: str, plan: MessagePlan, token: str) -> list[str]:
         """Write how a field is read that holds no message of ours."""
         is_set = f"is_set(m, {one.name!r})" if one.explicit else "v"
         if one.treatment is Treatment.UNKNOWN or one.oneof:
-            return [f"v = m.{one.name}", f"if {'len(v)' if one.repeated else is_set}:", "    return None"]
+            return [f"v = m.{one.name}", *_give_back_if("len(v)" if one.repeated else is_set)]
+        if one.repeated and one.kind is Kind.ENUM:
+            return self._enums(one, path)
         if one.repeated or one.kind in (Kind.STRUCT, Kind.MAP):
             return self._many(one, path)
-        checks, put = self._checks(one), self._put(one, path, types, token)
+        checks, put = self._checks(one), self._put(one, path, plan, token)
         if one.limits.required:
-            unset = [f"not {is_set}"] if one.kind is not Kind.ENUM else []
-            return [f"v = m.{one.name}", f"if {' or '.join([*unset, *checks])}:", "    return None", *put]
-        broken = [f"if {' or '.join(checks)}:", "    return None"] if checks else []
-        return [f"v = m.{one.name}", f"if {is_set}:", *_inside([*broken, *put] or ["pass"])]
+            unset = [] if one.kind is Kind.ENUM else [f"not {is_set}"]
+            return [f"v = m.{one.name}", *_give_back_if(" or ".join([*unset, *checks])), *put]
+        return [f"v = m.{one.name}", f"if {is_set}:", *_inside([*_give_back_if(" or ".join(checks)), *put] or ["pass"])]
+
+    def _enums(self, one: FieldPlan, path: str) -> list[str]:
+        names = [
+            "v = v[:]",
+            *_give_back_if(_above("len(v)", one.limits.max_items)),
+            f"v = [*map({self._constant('name_of', known_names(one).get)}, v)]",
+            *_give_back_if("None in v"),
+            f"{self._out(one, path)} = v" if one.treatment is not Treatment.DROP else "pass",
+        ]
+        return [f"v = m.{one.name}", "if v:", *_inside(names), *_else_give_back(one)]
 
     def _many(self, one: FieldPlan, path: str) -> list[str]:
         """Write how lists, maps and Structs are read: by what the plain way does too."""
         plan, check = self._constant("plan", one), self._constant("check", one.check)
-        if one.repeated and one.kind is Kind.ENUM:
-            known = self._constant("names", known_names(one)) + ".get"
-            put = [
-                "v = v[:]",
-                *(
-                    [f"if len(v) > {one.limits.max_items}:", "    return None"]
-                    if one.limits.max_items < math.inf
-                    else []
-                ),
-                f"v = [*map({known}, v)]",
-                "if None in v:",
-                "    return None",
-                *([f"out[{one.name!r}] = v"] if one.treatment is not Treatment.DROP else []),
-            ]
-            return [f"v = m.{one.name}", "if v:", *_inside(put)]
-        unknown = ""
-        if one.kind is Kind.STRUCT:
-            unknown = " or any(map(has_unknown_fields, v))" if one.repeated else " or has_unknown_fields(v)"
-        is_set = f"is_set(m, {one.name!r})" if one.kind is Kind.STRUCT and not one.repeated else f"len(m.{one.name})"
-        return [
-            f"if {is_set}:",
-            f"    v = m.{one.name}",
-            f"    if {check}(v) is not None{unknown}:",
-            "        return None",
-            f"    put_field(run, out, {plan}, {path!r}, v)",
-            *(["else:", "    return None"] if one.limits.required else []),
-        ]
+        is_struct = one.kind is Kind.STRUCT
+        is_set = f"is_set(m, {one.name!r})" if is_struct and not one.repeated else f"len(m.{one.name})"
+        unknown = "any(map(has_unknown_fields, v))" if one.repeated else "has_unknown_fields(v)"
+        broken = [f"{check}(v) is not None", *([unknown] if is_struct else [])]
+        put = [f"v = m.{one.name}", *_give_back_if(" or ".join(broken)), f"put_field(run, out, {plan}, {path!r}, v)"]
+        return [f"if {is_set}:", *_inside(put), *_else_give_back(one)]
 
     def _checks(self, one: FieldPlan) -> list[str]:
+        """Write what is true of a set value that breaks a rule."""
         limits = one.limits
+        if one.kind is Kind.ENUM:
+            return [f"(name := {self._constant('name_of', known_names(one).get)}(v)) is None"]
+        if one.kind in (Kind.INTEGER, Kind.NUMBER):
+            return [f"not {_number(limits.low)} <= v <= {_number(limits.high)}"]
         broken: list[str] = []
-        if one.kind in (Kind.TEXT, Kind.BYTES) and limits.max_length < math.inf:
-            broken.append(f"len(v) > {limits.max_length}")
+        if one.kind in (Kind.TEXT, Kind.BYTES):
+            broken.append(_above("len(v)", limits.max_length))
         if one.kind is Kind.TEXT and limits.pattern is not None:
             broken.append(f"{self._constant('fullmatch', limits.pattern.fullmatch)}(v) is None")
         if one.kind is Kind.TEXT and limits.required:
             broken.append("v.isspace()")
-        if one.kind in (Kind.INTEGER, Kind.NUMBER):
-            broken.append(f"not {_number(limits.low)} <= v <= {_number(limits.high)}")
-        if one.kind is Kind.ENUM:
-            broken.append(f"(name := {self._constant('name_of', known_names(one).get)}(v)) is None")
-        return broken
+        return list(filter(None, broken))
 
-    def _put(self, one: FieldPlan, path: str, types: str, token: str) -> list[str]:
-        out = f"out[{self._column(one, path)!r}]"
+    def _put(self, one: FieldPlan, path: str, plan: MessagePlan, token: str) -> list[str]:
+        """Write how a value that breaks no rule is put among the others."""
+        out = self._out(one, path)
         if one.treatment in TEXTS:
             put = "url" if one.treatment is Treatment.URL else "text"
             return [
@@ -227,10 +241,9 @@ class _Compiler:
         if one.treatment is Treatment.IDENTIFIER and one.identifier_type:
             return [f"{out} = {token}({one.identifier_type!r}, v)"]
         if one.treatment is Treatment.IDENTIFIER:
-            return [f"kind = {types}.get(m.type)", "if kind is None:", "    return None", f"{out} = {token}(kind, v)"]
-        if one.kind is Kind.ENUM and one.treatment is not Treatment.DROP:
-            return [f"{out} = name"]
-        value = _CONVERTED.get(one.treatment)
+            type_of = self._constant("type_of", known_names(type_field(plan)).get)
+            return [f"kind = {type_of}(m.type)", *_give_back_if("kind is None"), f"{out} = {token}(kind, v)"]
+        value = "name" if one.kind is Kind.ENUM and one.treatment is Treatment.KEEP else _CONVERTED.get(one.treatment)
         return [f"{out} = {value}"] if value else []
 
 
@@ -240,19 +253,16 @@ def _method(name: str) -> Callable[..., Any]:
     return found or (lambda message, *arguments: getattr(message, name)(*arguments))
 
 
-def _each(one: FieldPlan, column: str, look: list[str]) -> list[str]:
-    """Write how a list of messages is read."""
-    most = one.limits.max_items
-    return [
-        f"items = m.{one.name}",
-        "count = len(items)",
-        "if count:",
-        *([f"    if count > {most}:", "        return None"] if most < math.inf else []),
-        f"    many = out[{column!r}] = []",
-        "    for place in range(count):",
-        *_inside(_inside(["c = items[place]", *look, "if known:", "    many.append(known)"])),
-        *(["else:", "    return None"] if one.limits.required else []),
-    ]
+def _give_back_if(condition: str) -> list[str]:
+    return [f"if {condition}:", "    return None"] if condition else []
+
+
+def _else_give_back(one: FieldPlan) -> list[str]:
+    return ["else:", "    return None"] if one.limits.required else []
+
+
+def _above(value: str, most: float) -> str:
+    return f"{value} > {most}" if most < math.inf else ""
 
 
 def _number(number: float) -> str:

@@ -82,7 +82,8 @@ class _Mending:
         """
         out: dict[str, Any] = {}
         names = {one.name for one in plan.fields.values()}
-        self.broken += [Violation(f"{path}{name}", *_MISFIT) for name in fields if name not in names]
+        if fields.keys() - names:
+            self.broken.append(Violation(path.rstrip(".") or "event", *_MISFIT))
         for one in (plan.fields[number] for number in sorted(plan.fields)):
             value: Any = fields.get(one.name)
             if one.name not in fields:

@@ -89,6 +89,11 @@ def known_names(one: FieldPlan) -> dict[int, str]:
     return {number: name for number, name in (one.enum_names or {}).items() if number in one.limits.known}
 
 
+def type_field(plan: MessagePlan) -> FieldPlan:
+    """Return the field by which a message says of which type its identifier is."""
+    return next(one for one in plan.fields.values() if one.name == "type" and one.enum_names)
+
+
 class _Compiler:
     def __init__(self, pool: Any) -> None:
         find = pool.FindExtensionByName

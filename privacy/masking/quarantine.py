@@ -4,6 +4,7 @@ It is JSON: `event` holds the masked tree, `held` the broken rules that the tree
 nothing raw can be put in: what may be changed are fields that are kept as they are, to values that their rules allow.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +29,8 @@ UNREADABLE = Violation(
 )
 
 _TYPES: dict[Kind, type | tuple[type, ...]] = {Kind.INTEGER: int, Kind.NUMBER: (int, float), Kind.TEXT: str}
+# What is told of content is of our own making.
+_PATH, _RULE = re.compile("[a-z0-9_.]{1,200}"), re.compile("[A-Z_]{1,40}")
 _CONSENT = "consent"
 _LARGEST = 2**63 - 1
 _AT_ONCE = 1024 * 1024
@@ -124,10 +127,11 @@ def read(content: bytes) -> Content | None:
     """Return what was kept, or None if it cannot be read."""
     try:
         found = orjson.loads(content)
-        held = [Held(str(path), str(reason), measure) for path, reason, measure in found["held"]]
+        fields, held = found["event"], [Held(path, reason, measure) for path, reason, measure in found["held"]]
+        readable = all(_PATH.fullmatch(one.path) and _RULE.fullmatch(one.reason) for one in held)
     except (ValueError, TypeError, KeyError):
         return None
-    return Content(found["event"], held) if isinstance(found["event"], dict) else None
+    return Content(fields, held) if readable and isinstance(fields, dict) else None
 
 
 def change(content: Content, changes: Mapping[str, Any], plan: MessagePlan) -> list[Violation]:

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from privacy.masking.actions import NUMBER
 from privacy.masking.limits import Kind
-from privacy.masking.plan import FieldPlan, MessagePlan, Treatment, known_names
+from privacy.masking.plan import FieldPlan, MessagePlan, Treatment, known_names, type_field
 from privacy.masking.run import Run
 from privacy.masking.treat import NO_ADDRESS, TEXTS, put_field, put_number, put_texts, put_unknown
 from privacy.masking.unknown import MOST, unknown_values
@@ -87,7 +87,7 @@ def _message(run: Run, message: Message, plan: MessagePlan, path: str, tree: Tre
         where = f"{path}{one.name}"
         broken = one.check(value)
         if one.treatment is Treatment.IDENTIFIER:
-            kind = one.identifier_type or _type_in(message, plan)
+            kind = one.identifier_type or known_names(type_field(plan)).get(message.type)  # type: ignore[attr-defined]
             if kind is None:
                 return None
             if (token := _token(run, one, kind, value, tree, where)) != "":
@@ -102,12 +102,6 @@ def _message(run: Run, message: Message, plan: MessagePlan, path: str, tree: Tre
         elif (fields := _message(run, value, one.child, f"{where}.", tree)) is not None:
             out[one.name] = fields
     return out
-
-
-def _type_in(message: Any, plan: MessagePlan) -> str | None:
-    """Return the type that a message says its identifier has, or None if it says none that is known."""
-    one = next(one for one in plan.fields.values() if one.name == "type" and one.enum_names)
-    return known_names(one).get(message.type)
 
 
 def _token(run: Run, one: FieldPlan, kind: str, value: str, tree: Tree, path: str) -> str | None:

@@ -27,7 +27,7 @@ class LandedKeys:
 
     def __init__(self, remembered: int) -> None:
         self._remembered = remembered
-        self._keys = RecentKeys(remembered)
+        self._keys = RecentKeys(remembered, generations=4)
         self._files: set[str] = set()
         self._version = -1
 

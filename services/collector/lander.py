@@ -47,6 +47,7 @@ class Landed:
         repeats: Events left out because they had landed before.
         conflicts: Appends that another lander was quicker with.
         failures: Journals that could not be landed now.
+        left: Journals of which more waits than a round takes.
     """
 
     events: int = 0
@@ -54,6 +55,7 @@ class Landed:
     repeats: int = 0
     conflicts: int = 0
     failures: int = 0
+    left: int = 0
 
     @property
     def any(self) -> bool:
@@ -72,6 +74,7 @@ class Landed:
             self.repeats + other.repeats,
             self.conflicts + other.conflicts,
             self.failures + other.failures,
+            self.left + other.left,
         )
 
 
@@ -139,7 +142,8 @@ class Lander:
             landed = self.land_once()
             # A failed append may leave its file on a disk that has no room: not too often.
             patience_s = min(patience_s * 2, _LONGEST_PATIENCE_S) if landed.failures else self._settings.poll_s
-            if not landed.moved:
+            # A commit costs as much for ten events as for ten thousand: let some come together.
+            if not landed.left:
                 stop.wait(patience_s)
         self.drain()
 
@@ -181,7 +185,8 @@ class Lander:
         self._through[feed.journal_id] = through
         ROUND_SECONDS.observe(time.monotonic() - started)
         log.info("landed", journal=feed.name, events=events, refusals=refusals, repeats=repeats, through=through)
-        return Landed(events, refusals, repeats)
+        is_cut = sum(len(record.events) + len(record.refusals) for record in records) >= self._settings.max_bytes
+        return Landed(events, refusals, repeats, left=int(is_cut))
 
     def _moved(self, feed: Feed, records: Sequence[Record], through: int) -> tuple[int, int, int]:
         name = feed.journal_id

@@ -10,7 +10,6 @@ Keys = NDArray[np.uint64]
 """Keys of events, shape (n, 2)."""
 
 _CHARACTERS = 16
-_GENERATIONS = 4
 _MIX, _MIX_LOW = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _TAKEN = np.uint64(1)
 
@@ -36,14 +35,17 @@ def keys_of(source: str, event_ids: Sequence[str]) -> Keys:
 
 
 class RecentKeys:
-    """Remembers the newest keys in bounded memory, about 50 bytes a key.
+    """Remembers the newest keys in bounded memory.
 
     Args:
-        capacity: How many keys are remembered at least; up to a third more are.
+        capacity: How many keys are remembered at least.
+        generations: The oldest of so many parts is forgotten when a new one is begun, 2 or more. Two are quick to
+            look into and take up to 128 bytes a key, four take half of that.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self._each = -(-capacity // (_GENERATIONS - 1))
+    def __init__(self, capacity: int, generations: int = 2) -> None:
+        self._older = generations - 1
+        self._each = -(-capacity // self._older)
         self._generations = [_Table(self._each)]
 
     def novel(self, keys: Keys) -> NDArray[np.bool_]:
@@ -61,7 +63,7 @@ class RecentKeys:
         for start in range(0, len(keys), self._each):
             some = keys[start : start + self._each]
             if self._generations[-1].size + len(some) > self._each:
-                self._generations = [*self._generations[1 - _GENERATIONS :], _Table(self._each)]
+                self._generations = [*self._generations[-self._older :], _Table(self._each)]
             self._generations[-1].add(some)
 
 
