@@ -20,7 +20,7 @@ from services import tracing
 from services.access import Authenticator, Caller, Unauthenticated
 from services.audit import AuditLog
 from services.errors import retry_after_of, to_status, unexpected_status
-from services.grpc_room import Limits, RequestMalformed, RequestSlow, Room, TooBusy
+from services.grpc_room import Limits, RequestMalformed, RequestSlow, Room
 from services.tls import peer_names
 
 log = structlog.get_logger()
@@ -28,8 +28,8 @@ log = structlog.get_logger()
 CALLS = Counter("mangrove_grpc_calls", "Finished calls.", ["method", "reason"])
 SECONDS = Histogram("mangrove_grpc_call_seconds", "Time a call took, in seconds.", ["method"])
 
-# Health and reflection are open to all; their requests are small, and few at once are enough.
-_OPEN = Limits(max_calls=256, receive_s=5.0)
+# Health is open to all; its requests are small and come at once, or they are not meant well.
+_OPEN = Limits(receive_s=5.0, readers=4, reads_alone_s=0.2)
 
 # What an operator wants to know later: who was turned away, not who sent a malformed batch.
 _AUDITED = frozenset({"PERMISSION_DENIED", "QUOTA_EXCEEDED"})
@@ -102,23 +102,19 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _opened(self, handler: Any) -> Any:
         """Return the handler of a method that is open to all; what it reads is bounded in size, number and time."""
-        if handler.unary_unary is None:
+        inner = handler.unary_unary or handler.unary_stream
+        if inner is None:
             return handler
 
         async def bounded(requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             try:
-                self._open_room.enter("")
-            except TooBusy as error:
-                await _abort(context, to_status(error), retry_after_of(error))
-            try:
-                request = await self._open_room.receive(requests)
-                return await handler.unary_unary(_parsed(request, handler.request_deserializer), context)
+                request = _parsed(await self._open_room.receive(requests), handler.request_deserializer)
             except (RequestSlow, RequestMalformed) as error:
                 await _abort(context, to_status(error), None)
-            finally:
-                self._open_room.leave("")
+            return await inner(request, context)
 
-        return grpc.stream_unary_rpc_method_handler(bounded, response_serializer=handler.response_serializer)
+        wrap = grpc.stream_unary_rpc_method_handler if handler.unary_unary else grpc.stream_stream_rpc_method_handler
+        return wrap(bounded, response_serializer=handler.response_serializer)
 
     def admit(self, metadata: dict[str, str], context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
         """Return who calls; see `Authenticator`."""

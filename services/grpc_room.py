@@ -7,7 +7,7 @@ requests are being read are few, and one that reads for long makes way when othe
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from prometheus_client import Gauge
@@ -17,9 +17,6 @@ from privacy.errors import MangroveError
 HELD_BYTES = Gauge(
     "mangrove_grpc_held_bytes", "Bytes of requests that are being handled.", ["method"], multiprocess_mode="livesum"
 )
-
-_MOST_READERS = 32
-_READS_ALONE_S = 1.0
 
 
 class RequestMalformed(MangroveError):
@@ -71,7 +68,9 @@ class Limits:
         max_calls: The most calls at once. A quarter of them is kept from any one caller.
         max_streams: The most streams at once, likewise.
         max_held_bytes: The most bytes of requests that are being handled.
-        receive_s: How long one request may take to arrive, in seconds; a second when others wait to be read.
+        receive_s: How long one request may take to arrive, in seconds.
+        readers: How many calls may have their requests read at once.
+        reads_alone_s: How long a request may take to arrive when others wait to be read, in seconds.
     """
 
     max_message_bytes: int = 4 * 1024 * 1024
@@ -79,6 +78,8 @@ class Limits:
     max_streams: int = 0
     max_held_bytes: int = 0
     receive_s: float = 60.0
+    readers: int = 32
+    reads_alone_s: float = 1.0
 
 
 class Room:
@@ -148,13 +149,15 @@ class Room:
     @asynccontextmanager
     async def _reading(self, timeout: asyncio.Timeout) -> AsyncIterator[None]:
         now = asyncio.get_running_loop().time
-        while len(self._readers) >= _MOST_READERS:
+        while len(self._readers) >= self._limits.readers:
             longest, (since, its_timeout) = next(iter(self._readers.items()))
-            if now() - since >= _READS_ALONE_S:
+            if now() - since >= self._limits.reads_alone_s:
                 del self._readers[longest]
-                its_timeout.reschedule(now())
+                # One that is over just now cannot be set anew, and need not be.
+                with suppress(RuntimeError):
+                    its_timeout.reschedule(now())
             else:
-                await self._wait(since + _READS_ALONE_S - now())
+                await self._wait(since + self._limits.reads_alone_s - now())
         me = object()
         self._readers[me] = (now(), timeout)
         try:

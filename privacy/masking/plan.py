@@ -43,6 +43,9 @@ class Treatment(Enum):
     UNKNOWN = "UNKNOWN"
 
 
+_OF_TEXTS = (Treatment.IDENTIFIER, Treatment.FREE_TEXT, Treatment.URL, Treatment.IP)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
     """What is done with one field.
@@ -84,14 +87,15 @@ def compile_plan(descriptor: Descriptor) -> MessagePlan:
     return _Compiler(descriptor.GetOptions().DESCRIPTOR.file.pool).message(descriptor, descriptor.name)
 
 
-def known_names(one: FieldPlan) -> dict[int, str]:
+def known_names(one: FieldPlan | None) -> dict[int, str]:
     """Return the names of an enum's numbers that say something; none for other fields."""
-    return {number: name for number, name in (one.enum_names or {}).items() if number in one.limits.known}
+    names = one.enum_names if one is not None else None
+    return {number: name for number, name in names.items() if number in one.limits.known} if one and names else {}
 
 
-def type_field(plan: MessagePlan) -> FieldPlan:
-    """Return the field by which a message says of which type its identifier is."""
-    return next(one for one in plan.fields.values() if one.name == "type" and one.enum_names)
+def type_field(plan: MessagePlan) -> FieldPlan | None:
+    """Return the field by which a message says of which type its identifier is, if it has one."""
+    return next((one for one in plan.fields.values() if one.name == "type" and one.enum_names), None)
 
 
 class _Compiler:
@@ -111,7 +115,13 @@ class _Compiler:
             fields[field.number] = self._field(field, where)
             if field.GetOptions().Extensions[self._limits].required:
                 required[field.number] = field.name
-        return MessagePlan(fields, required)
+        plan = MessagePlan(fields, required)
+        for one in fields.values():
+            if one.treatment is Treatment.IDENTIFIER and not one.identifier_type and type_field(plan) is None:
+                raise SchemaUntreated(
+                    f"The field {path}.{one.name} has no identifier type, and no sibling `type` says it."
+                )
+        return plan
 
     def _field(self, field: FieldDescriptor, path: str) -> FieldPlan:
         options = field.GetOptions()
@@ -168,6 +178,10 @@ class _Compiler:
             problem = "is a map or Struct, which can only be scanned as free text or dropped"
         elif treatment is Treatment.IDENTIFIER and identifier_type not in (None, *PERSON_TYPES, *REFERENCE_TYPES):
             problem = "has an identifier type without a key"
+        elif treatment in _OF_TEXTS and not is_text and not is_open:
+            problem = "is treated as a text and is none"
+        elif treatment is Treatment.IDENTIFIER and field.is_repeated:
+            problem = "names several things, which is done by a message for each"
         elif message is None and not is_text and treatment is Treatment.UNSPECIFIED:
             problem = "has no treatment"
         if problem:

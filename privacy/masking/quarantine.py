@@ -75,8 +75,7 @@ def trees_of(run: Run, events: Sequence[Message], plan: MessagePlan) -> list[Tre
 
 def is_allowed(event: Message, plan: MessagePlan) -> bool:
     """Say whether the customer allows that anything of an event is stored."""
-    consent = _field_at(plan, "consent.purposes")
-    names = known_names(consent) if consent is not None else {}
+    names = known_names(_field_at(plan, "consent.purposes"))
     purposes = [names.get(number, "") for number in event.consent.purposes]  # type: ignore[attr-defined]
     return may_store(event.WhichOneof("body") or "", purposes)
 
@@ -85,10 +84,9 @@ def refusal_of(
     event: Any, plan: MessagePlan, source: str, received_at: datetime, broken: Sequence[Violation]
 ) -> Refusal:
     """Record which rules an event broke, nothing of what it held."""
-    channel = _field_at(plan, "channel")
     return Refusal(
         source=source,
-        channel=known_names(channel).get(event.channel) if channel is not None else None,
+        channel=known_names(_field_at(plan, "channel")).get(event.channel),
         event_type=event.WhichOneof("body"),
         received_at=received_at,
         broken=tuple(f"{one.field}:{one.reason}" for one in broken),

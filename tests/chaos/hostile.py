@@ -6,6 +6,7 @@ Everything holds the same planted personal data, so that whatever is written can
 import random
 import struct
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -153,30 +154,47 @@ def request_of(size: int) -> bytes:
     return request(event + field(28, field(2, b"a" * (size - len(event) - tags_and_lengths))))
 
 
+def zeros_gzipped(megabytes: int) -> bytes:
+    """The beginning of a gzip stream of so many megabytes of zeros, a thousandth as long."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    first, block = (packer.compress(bytes(MIB)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return first + block * (megabytes - 1)
+
+
+def _crowded() -> dict[str, bytes]:
+    """Events that hold far too much of something, by what it is; each of about 200 KB."""
+    labels = b"".join(field(3, field(1, b"%x" % n)) for n in range(20_000))
+    many = 100_000
+    return {
+        "entries of a struct": _custom(_crowded_struct(15_000)),
+        "values of a list": _custom(field(1, field(1, b"k") + field(2, field(6, b"\x0a\x00" * many)))),
+        "labels": _event(field(36, field(1, b"x") + labels)),
+        "identifiers": _event(b"\x22\x00" * many),
+        "purposes": _event(field(5, field(1, b"\x02" * 2 * many))),
+        "unknown fields": _event(b"\xc0\x3e\x01" * 60_000),
+        "unknown groups": _event(b"\xc3\x3e\xc4\x3e" * 50_000),
+        "bodies": _event(field(20, field(1, b"https://shop.example.com/")) * 6000),
+        "texts of 8,000 characters": _custom(field(1, field(1, b"k") + field(2, field(3, _TEXT.encode() * 80)))),
+        "digits": _event(field(28, b"\x08\x01" + field(2, b"1 3 8 0 " * 1000))),
+    }
+
+
 @cache
 def monsters() -> dict[str, bytes]:
-    """Requests beyond every limit, by name."""
-    entries = b"".join(field(1, field(1, b"%x" % n) + field(2, b"\x20\x01")) for n in range(250_000))
-    many = 2 * MIB - 1000
-    labels = b"".join(field(3, field(1, b"%x" % n)) for n in range(250_000))
+    """Requests beyond every limit, or just below so many of them, by name."""
+    crowded = _crowded()
     return {
         "nothing": b"",
         "1001 events": request(*[_event()] * 1001),
-        "two million empty events": b"\x0a\x00" * many,
+        "two million empty events": b"\x0a\x00" * (2 * MIB - 1000),
+        "a million fields beside the events": request(_event()) + b"\xc0\x3e\x01" * MIB,
         "4 MiB": request_of(4 * MIB),
         "4 MiB and a byte": request_of(4 * MIB + 1),
         "more than the transport takes": request_of(17 * MIB),
         "a struct 10,000 deep": request(_custom(_nested(10_000, 5))),
         "a struct 30 deep": request(_custom(_nested(30, 5))),
         "a list 10,000 deep": request(_custom(_nested(10_000, 6))),
-        "a struct of a quarter million": request(_custom(entries)),
-        "a list of two millions": request(_custom(field(1, field(1, b"k") + field(2, field(6, b"\x0a\x00" * many))))),
-        "a quarter million labels": request(_event(field(36, field(1, b"x") + labels))),
-        "two million identifiers": request(_event(b"\x22\x00" * many)),
-        "four million purposes": request(_event(field(5, field(1, b"\x02" * 2 * many)))),
-        "a million unknown fields": request(_event(b"\xc0\x3e\x01" * MIB)),
-        "a million unknown groups": request(_event(b"\xc3\x3e\xc4\x3e" * (MIB - 1000))),
-        "groups 100,000 deep": request(_event(b"\xc3\x3e" * 100_000 + b"\xc4\x3e" * 100_000)),
+        "groups 10,000 deep": request(_event(b"\xc3\x3e" * 10_000 + b"\xc4\x3e" * 10_000)),
         "a group that ends before it began": request(_event(b"\xc4\x3e")),
         "a varint of eleven bytes": request(_event(b"\x10" + b"\x80" * 10 + b"\x01")),
         "an enum far out": request(_event(b"\x10" + varint(2**31), field(36, field(1, b"x")))),
@@ -185,4 +203,15 @@ def monsters() -> dict[str, bytes]:
         "infinity": request(_doubles(float("inf")), _doubles(float("-inf"))),
         "the end of time": request(_event(b"\x19" + b"\xff" * 8), _event(b"\x19" + bytes(8))),
         "a thousand broken events": request(*[_event(b"\x22\x00" * 300)] * 1000),
+        **{f"too many {name} in every event": _as_many_as_fit(event) for name, event in crowded.items()},
+        "too many entries of a struct in one event": request(_custom(_crowded_struct(250_000))),
     }
+
+
+def _crowded_struct(entries: int) -> bytes:
+    return b"".join(field(1, field(1, b"%x" % n) + field(2, b"\x20\x01")) for n in range(entries))
+
+
+def _as_many_as_fit(event: bytes) -> bytes:
+    """As many of these events as a request may hold."""
+    return request(*[event] * min(1000, (4 * MIB - 1000) // (len(event) + 5)))

@@ -1,4 +1,4 @@
-"""A thousand clients that send slowly, not at all, or never read: memory is bounded, and others are served meanwhile."""
+"""A thousand clients that send slowly, not at all, or never read: memory is bounded, and others are served."""
 
 import asyncio
 import contextlib

@@ -73,6 +73,21 @@ def test_a_string_that_is_kept_needs_a_pattern() -> None:
         schema_with("MessageSent", "text", options_pb2.TREATMENT_KEEP)
 
 
+@pytest.mark.parametrize(
+    ("message", "field", "treatment"),
+    [
+        ("MessageSent", "turn", options_pb2.TREATMENT_FREE_TEXT),
+        ("MessageSent", "party", options_pb2.TREATMENT_IDENTIFIER),
+        ("Emotion", "sentiment", options_pb2.TREATMENT_URL),
+        ("MessageSent", "text", options_pb2.TREATMENT_IDENTIFIER),
+    ],
+)
+def test_what_is_treated_as_a_text_or_a_name_must_be_one(message: str, field: str, treatment: int) -> None:
+    with pytest.raises(SchemaUntreated) as refused:
+        schema_with(message, field, treatment)
+    assert field in refused.value.sentence
+
+
 def test_bytes_can_only_be_dropped() -> None:
     with pytest.raises(SchemaUntreated):
         schema_with("Custom", "attachment", options_pb2.TREATMENT_FREE_TEXT)

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from services.settings import Home
@@ -114,6 +114,7 @@ def test_unsigned_bytes_are_refused(edge, content, name):
 @few
 @given(content=st.binary(max_size=400))
 def test_signed_bytes_are_malformed(edge, content):
+    assume(not content.strip().startswith(b"{"))
     assert {edge.chatwoot(content), edge.meta(content), edge.wechat(content)} <= {400}
 
 
