@@ -18,7 +18,7 @@ from privacy.masking.mended import bodies_of, mend
 from privacy.masking.plan import MessagePlan, Treatment
 from privacy.masking.policy import OnFailure
 from privacy.masking.refusals import Invalid, Refusal, Unmaskable
-from privacy.masking.run import Failure, Run, Told
+from privacy.masking.run import Failure, OnlyLooking, Run, Told
 from privacy.masking.sealed import ENVELOPE, MaskedEvent, NotMasked, blank_of, record_of, seal
 from privacy.masking.texts import Memories, TextFields
 from privacy.masking.tree import text_fields, tree_of
@@ -51,20 +51,6 @@ class _Part:
     run: Run
     records: list[dict[str, Any] | Invalid] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
-
-
-class _OnlyLooking:
-    """Stands for a run where nothing is kept of an event."""
-
-    def __init__(self) -> None:
-        self.blank: dict[str, Any] = {}
-        self.fields = self
-
-    def __getitem__(self, _path: str) -> None:
-        return None
-
-    def token(self, _identifier_type: str, _value: str) -> str:
-        return ""
 
 
 class EventMasker:
@@ -102,7 +88,7 @@ class EventMasker:
         self._memories = Memories(text_fields(plan, (Treatment.URL,)))
         self._sources: dict[str, TextFields] = {}
         self._conversations = Conversations()
-        self._looking = _OnlyLooking()
+        self._looking = OnlyLooking()
 
     @property
     def waits_for_others(self) -> bool:
@@ -234,7 +220,10 @@ class EventMasker:
             return [quarantine.UNREADABLE]
         run = Run(self._pseudonymiser, self._masker, self._fields_of(source), {})
         broken = quarantine.change(kept, changes or {}, self._plan)
-        broken += mend(run, kept, self._plan, self._unknown_fields)
+        try:
+            broken += mend(run, kept, self._plan, self._unknown_fields)
+        except RecursionError:
+            return [quarantine.UNREADABLE]
         if broken:
             return broken
         self._fill_in(run, (), received_at)

@@ -137,21 +137,23 @@ def change(content: Content, changes: Mapping[str, Any], plan: MessagePlan) -> l
 
     Args:
         content: What was kept; it is changed.
-        changes: New values by the paths of fields; None unsets one.
+        changes: New values by the paths of fields; None unsets one, or goes on without what could not be kept of it.
         plan: Today's plan of the event.
     """
     refused: list[Violation] = []
     for path, value in changes.items():
         one = _field_at(plan, path)
-        may_be = one is not None and path.split(".")[0] != _CONSENT and _may_become(one, value)
-        parent = _parent_of(content.fields, plan, path) if may_be else None
-        if one is None or parent is None:
+        if one is None or path.split(".")[0] == _CONSENT or not _may_become(one, value):
             refused.append(Violation(path, *_REFUSED))
             continue
-        parent[one.name] = value
-        if value is None:
-            del parent[one.name]
-        content.held = [held for held in content.held if held.path != path]
+        parent = _parent_of(content.fields, plan, path)
+        others = [held for held in content.held if held.path != path]
+        if parent is not None:
+            parent.pop(one.name, None)
+            parent |= {} if value is None else {one.name: value}
+        elif value is not None or len(others) == len(content.held):
+            refused.append(Violation(path, *_REFUSED))
+        content.held = others
     return refused
 
 

@@ -239,6 +239,21 @@ class Run:
         return _said(waiting, masked)
 
 
+class OnlyLooking:
+    """Stands for a run where nothing is kept of an event."""
+
+    def __init__(self) -> None:
+        self.blank: dict[str, Any] = {}
+        self.fields = self
+
+    def __getitem__(self, _path: str) -> None:
+        return None
+
+    def token(self, _identifier_type: str, _value: str) -> str:
+        """Return no token."""
+        return ""
+
+
 def _event_of(noted: Any) -> int:
     return int(noted.event if isinstance(noted, _Waiting) else noted[0])
 

@@ -12,7 +12,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from privacy.masking.actions import NUMBER
-from privacy.masking.limits import Kind
+from privacy.masking.limits import UNKNOWN_VALUE, Kind
 from privacy.masking.plan import FieldPlan, MessagePlan, Treatment, known_names, type_field
 from privacy.masking.run import Run
 from privacy.masking.treat import NO_ADDRESS, TEXTS, put_field, put_number, put_texts, put_unknown
@@ -89,6 +89,7 @@ def _message(run: Run, message: Message, plan: MessagePlan, path: str, tree: Tre
         if one.treatment is Treatment.IDENTIFIER:
             kind = one.identifier_type or known_names(type_field(plan)).get(message.type)  # type: ignore[attr-defined]
             if kind is None:
+                tree.held.append(Held(f"{path}type", UNKNOWN_VALUE[0]))
                 return None
             if (token := _token(run, one, kind, value, tree, where)) != "":
                 out[one.name] = token

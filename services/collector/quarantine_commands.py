@@ -64,7 +64,8 @@ def replay(
     violation: ViolationOption = "",
     event_id: EventIdOption = "",
     changes: Annotated[
-        list[str] | None, typer.Option("--set", help="PATH=VALUE for a field that holds no personal data; repeat it.")
+        list[str] | None,
+        typer.Option("--set", help="PATH=VALUE for a field that holds no personal data, PATH= unsets it; repeat it."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
 ) -> None:
@@ -91,8 +92,8 @@ def replay(
         typer.echo(f"{count} still break {rule}")
 
 
-def _change(change: str) -> tuple[str, str]:
+def _change(change: str) -> tuple[str, str | None]:
     path, equals, value = change.partition("=")
     if not path or not equals:
         raise ChangeInvalid
-    return path, value
+    return path, value or None

@@ -104,7 +104,7 @@ def _without(data: bytes, places: list[Place]) -> bytes:
 
 
 def _raw_event(event: event_pb2.Event) -> RawEvent:
-    purposes = _purposes(tuple(event.consent.purposes))
+    purposes = _purposes(tuple(event.consent.purposes[:]))
     return RawEvent(event, event.WhichOneof("body"), _CHANNELS.get(event.channel, ""), purposes)
 
 

@@ -4,16 +4,18 @@ import contextlib
 import random
 import ssl
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tests.chaos.hostile import HEADER, MIB
+from tests.chaos.hostile import HEADER, MIB, valid_request
 from tests.chaos.http2 import (
     COLLECT,
+    COLLECT_STREAM,
     DATA,
     END_HEADERS,
     END_STREAM,
     GOAWAY,
     HEADERS,
+    HEALTH_CHECK,
     PING,
     PREFACE,
     RST_STREAM,
@@ -64,6 +66,20 @@ def broken_connections(rng: random.Random) -> Iterator[tuple[str, bytes]]:
     yield from _broken_frames()
     yield from _floods()
     yield from _broken_blocks()
+
+
+def mutated_connection(rng: random.Random, metadata: Sequence[tuple[str, str]]) -> bytes:
+    """Some valid calls on one connection, of which a few octets were changed, cut off, repeated or put in."""
+    octets = _HELLO
+    for number in range(rng.randint(1, 3)):
+        stream, path = 2 * number + 1, rng.choice((COLLECT, COLLECT_STREAM, HEALTH_CHECK))
+        octets += frame(HEADERS, END_HEADERS, stream, header_block(call_headers(path, metadata)))
+        octets += frame(DATA, END_STREAM, stream, message(valid_request(rng))[:16_000])
+    for _ in range(rng.choice((1, 1, 3, 10))):
+        at, length = rng.randrange(len(octets)), rng.choice((0, 1, 9, 100))
+        piece = rng.choice((rng.randbytes(length), octets[at : at + length] * 2, b"", _random_frame(rng)))
+        octets = octets[:at] + piece + octets[at + length :]
+    return octets
 
 
 def _random_frame(rng: random.Random) -> bytes:

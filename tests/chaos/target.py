@@ -22,7 +22,7 @@ from services.settings import Home
 from tests.chaos.hostile import PLANTED
 from tests.chaos.http2 import COLLECT, COLLECT_STREAM, RawConnection
 from tests.chaos.source import Source
-from tests.chaos.watching import children_of, is_serving, open_files, peak_rss_mb, rss_mb
+from tests.chaos.watching import children_of, is_serving, listeners_on, open_files, peak_rss_mb, rss_mb
 from tests.servers import new_home, start, stop, wait_ready
 
 MOST_MORE_MB = 500
@@ -57,6 +57,7 @@ class Target:
 
     def __init__(self, folder: Path, workers: int = 2, more: str = "") -> None:
         self._metrics_port = free_port()
+        self._workers = workers
         new_home(folder)
         configuration = folder / "mangrove.toml"
         told = f"metrics_port = {self._metrics_port}\nworkers = {workers}\n{more}\n"
@@ -122,7 +123,10 @@ class Target:
 
     async def connect_with(self, octets: bytes) -> None:
         """Send any octets on a fresh connection, and read until the server closes it or says no more."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return
         told = b""
         with contextlib.suppress(OSError, TimeoutError):
             writer.write(octets)
@@ -152,6 +156,8 @@ class Target:
         if children_of(self._process.pid) != self.processes:
             wrong.append("a worker died")
             self.processes = children_of(self._process.pid)
+        if listeners_on(self.port) != self._workers:
+            wrong.append(f"{listeners_on(self.port)} of {self._workers} workers listen")
         if not is_serving(self.home):
             wrong.append("health is not SERVING")
         if not all(self._takes_events() for _ in range(4)):

@@ -12,6 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from services.settings import Home
 from tests.servers import start, stop
 
+_LISTEN = "0A"
+
 
 @contextmanager
 def landing(home: Home) -> Iterator[None]:
@@ -26,8 +28,17 @@ def landing(home: Home) -> Iterator[None]:
 
 def is_serving(home: Home) -> bool:
     with grpc.insecure_channel(home.settings.collector.address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
-        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=20)
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=20)
+        except grpc.RpcError:
+            return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def listeners_on(port: int) -> int:
+    """How many sockets listen on a port of loopback: one for each worker."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(1 for row in rows if row[1] == f"0100007F:{port:04X}" and row[3] == _LISTEN)
 
 
 def children_of(pid: int) -> list[int]:

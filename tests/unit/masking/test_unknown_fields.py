@@ -13,8 +13,8 @@ from privacy.masking import EventMasker, Invalid, MaskedEvent, compile_plan
 from privacy.masking.plan import SchemaUntreated
 from tests.generated import KINDS, an_event, identifier
 from tests.unit.masking.build import NOW, masker, message, pseudonymiser
+from tests.unit.masking.kept import record_of
 from tests.unit.masking.test_plan import schema_renaming
-from tests.unit.masking.test_quarantine import record_of
 
 PLAN = compile_plan(event_pb2.Event.DESCRIPTOR)
 PHONE = "13800138000"

@@ -14,13 +14,25 @@ from privacy.pseudonyms import (
     REFERENCE_TYPES,
     EnvKeyProvider,
     FileKeyProvider,
+    KeyProvider,
     KeysUnavailable,
     Pseudonymiser,
+    VersionedKey,
     canonicalise,
     is_placeholder,
     make_key_file,
 )
 from tests.generated import mobiles
+
+
+class OneKey(KeyProvider):
+    """The same key for everything."""
+
+    def current(self, purpose: str) -> VersionedKey:
+        return VersionedKey(7, b"k" * 32)
+
+    def secret(self, name: str) -> bytes:
+        return b"k" * 32
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +80,23 @@ def test_a_token_is_the_hmac_of_the_canonical_form(key_file: Path, pseudonymiser
     digest = hmac.digest(key.value, b"+8613800138000", "sha256")
     expected = f"phone.1.{base64.b32encode(digest).decode().rstrip('=')}"
     assert pseudonymiser.token("phone", "138 0013 8000") == expected
+
+
+@given(st.lists(st.text(max_size=20), max_size=20))
+@settings(max_examples=100, deadline=None)
+def test_many_tokens_at_once_are_those_of_each(values: list[str]) -> None:
+    made = Pseudonymiser(OneKey())
+    assert made.tokens("event", values) == [made.token("event", value) for value in values]
+
+
+@given(st.text(max_size=300), st.sampled_from([*PERSON_TYPES, *REFERENCE_TYPES]))
+@settings(max_examples=200, deadline=None)
+def test_any_token_is_the_hmac_of_the_canonical_form(value: str, kind: str) -> None:
+    canonical = value if kind in REFERENCE_TYPES else canonicalise(kind, value)
+    digest = hmac.digest(b"k" * 32, canonical.encode(), "sha256")
+    named = kind in REFERENCE_TYPES or not is_placeholder(canonical)
+    expected = f"{kind}.7.{base64.b32encode(digest).decode().rstrip('=')}" if named else None
+    assert Pseudonymiser(OneKey()).token(kind, value) == expected
 
 
 def test_types_cannot_be_matched_by_token(pseudonymiser: Pseudonymiser) -> None:
