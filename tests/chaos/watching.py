@@ -36,9 +36,10 @@ def is_serving(home: Home) -> bool:
 
 
 def listeners_on(port: int) -> int:
-    """How many sockets listen on a port of loopback: one for each worker."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(1 for row in rows if row[1] == f"0100007F:{port:04X}" and row[3] == _LISTEN)
+    """How many sockets listen on a port: one for each worker."""
+    tables = [Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    rows = [line.split() for table in tables for line in table]
+    return sum(1 for row in rows if row[1].endswith(f":{port:04X}") and row[3] == _LISTEN)
 
 
 def children_of(pid: int) -> list[int]:

