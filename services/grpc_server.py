@@ -6,7 +6,7 @@ import errno
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,13 +143,42 @@ def _bind(server: grpc.aio.Server, options: ServerOptions) -> int:
         raise CannotListen("The server cannot listen there: the address is wrong or the port is in use.") from None
 
 
-async def until_signal() -> None:
-    """Wait for SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+async def keep_serving(
+    start: Callable[[], Awaitable[RunningServer]], stop: asyncio.Event, on_start: Callable[[], None] = lambda: None
+) -> RunningServer:
+    """Serve until SIGTERM, SIGINT or `stop`; return the server that is to be drained.
+
+    gRPC's server for asyncio ends for good, and nobody is told, when a peer sends a method's name that is not UTF-8
+    (grpcio 1.85): its accept loop dies with the error. Then another one is started in its place.
+
+    Args:
+        start: Starts a server.
+        stop: Ends serving when it is set.
+        on_start: Called when the first one listens.
+    """
+    loop, fallen = asyncio.get_running_loop(), asyncio.Event()
+
+    def note(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), UnicodeDecodeError):
+            fallen.set()
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(note)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    await stop.wait()
+    running = await start()
+    on_start()
+    while True:
+        waits = [asyncio.ensure_future(event.wait()) for event in (stop, fallen)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if stop.is_set():
+            return running
+        fallen.clear()
+        log.error("server_fell", services=list(running.services))
+        running = await start()
 
 
 @contextlib.contextmanager

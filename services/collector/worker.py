@@ -10,7 +10,7 @@ from services.audit import AuditLog
 from services.collector.handlers import Collecting
 from services.collector.ports import Journal
 from services.collector.servicer import SERVICE, CollectorServicer
-from services.grpc_server import RunningServer, ServerOptions, start_server, until_signal
+from services.grpc_server import RunningServer, ServerOptions, keep_serving, start_server
 
 _SWITCH_S = 0.001
 _OBJECTS_BEFORE_GC = 200_000
@@ -61,17 +61,19 @@ async def serve(worker: Worker, lifeline: int) -> None:
     # The journal's thread asks for the interpreter's lock after each statement; it must not wait long for it.
     sys.setswitchinterval(_SWITCH_S)
     try:
-        running = await worker.start()
-        # What is there now stays for good: the garbage collector need not look at it with every batch.
-        gc.collect()
-        gc.freeze()
-        # A batch makes thousands of small objects that die with it; looking for cycles among them finds none.
-        gc.set_threshold(_OBJECTS_BEFORE_GC, 50, 100)
-        orphaned = asyncio.Event()
-        asyncio.get_running_loop().add_reader(lifeline, orphaned.set)
-        waits = [asyncio.ensure_future(until_signal()), asyncio.ensure_future(orphaned.wait())]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        asyncio.get_running_loop().remove_reader(lifeline)
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(lifeline, stop.set)
+        running = await keep_serving(worker.start, stop, _settle)
+        loop.remove_reader(lifeline)
         await running.drain()
     finally:
         worker.close()
+
+
+def _settle() -> None:
+    # What is there now stays for good: the garbage collector need not look at it with every batch. And a batch makes
+    # thousands of small objects that die with it; looking for cycles among them finds none.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BEFORE_GC, 50, 100)

@@ -1,5 +1,6 @@
 """Wires the private query service; nothing else chooses adapters."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from privacy.ledger.sqlite import SqliteLedger
 from services import metrics
 from services.access import Authenticator
 from services.audit import AuditLog
-from services.grpc_server import RunningServer, ServerOptions, start_server, until_signal
+from services.grpc_server import RunningServer, ServerOptions, keep_serving, start_server
 from services.keys import key_provider
 from services.private_query.catalogue import load_catalogue
 from services.private_query.engine import DeltaEngine
@@ -86,10 +87,9 @@ async def serve(service: QueryService) -> None:
     """Serve until SIGTERM or SIGINT, drain, and close the ledger."""
     endpoint = None
     try:
-        running = await service.start()
         if service.metrics_port:
             endpoint = metrics.serve(f"{service.options.address.rpartition(':')[0]}:{service.metrics_port}", None)
-        await until_signal()
+        running = await keep_serving(service.start, asyncio.Event())
         await running.drain()
     finally:
         if endpoint is not None:

@@ -18,8 +18,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from services import log
 from tests.chaos.frames import broken_connections, mutated_connection, octets_of, odd_metadata
-from tests.chaos.hostile import monsters, mutated
+from tests.chaos.hostile import as_stream, monsters, mutated
 from tests.chaos.target import Target
 
 ROUND_CALLS, ROUND_STREAMS, ROUND_CONNECTIONS = 400, 40, 40
@@ -95,7 +96,7 @@ class Fuzz:
     def _fail(self, number: int, what: str, body: bytes = b"") -> None:
         self.failures += 1
         if self.failures <= MOST_SHOWN:
-            failure = {"failure": what, "seed": self._seed, "round": number, "request": body[:4000].hex()}
+            failure = {"failure": what, "seed": self._seed, "round": number, "request": body[:2000].hex()}
             print(json.dumps(failure), flush=True)
 
 
@@ -106,13 +107,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
+    log.configure()
     more = 'receive_s = 2\nunknown_fields = "mask"' if args.seed % 2 else "receive_s = 2"
     with tempfile.TemporaryDirectory() as folder:
         target = Target(Path(folder) / "home", args.workers, more)
         try:
             fuzz, number = Fuzz(target, args.seed), 0
             until, told = time.monotonic() + 60 * args.minutes, time.monotonic()
-            while time.monotonic() < until:
+            # What follows a failure is often but its consequence.
+            while time.monotonic() < until and not fuzz.failures:
                 fuzz.round(number)
                 number += 1
                 if time.monotonic() - told > 60:

@@ -111,6 +111,11 @@ def mutated(rng: random.Random) -> tuple[str, bytes]:
     return kind, MUTATIONS[kind](rng, valid_request(rng))
 
 
+def as_stream(offset: int, body: bytes) -> bytes:
+    """A request as one of a stream: its first events where a stream has them."""
+    return b"\x08" + varint(offset) + body.replace(b"\x0a", b"\x12", 1)
+
+
 def invalid_utf8() -> Iterator[tuple[str, bytes]]:
     """For every string field of an event, a request in which it is no UTF-8."""
     for path, event in _with_bad_text(event_pb2.Event.DESCRIPTOR):

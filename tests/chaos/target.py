@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ MOST_MORE_MB = 500
 """How much more memory a worker may ever take than it began with."""
 
 _TRANSPORTS_OWN = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNIMPLEMENTED}
-_QUIET_S, _PATIENCE_S = 0.3, 60.0
+_QUIET_S, _PATIENCE_S, _RECOVERED_S = 0.3, 60.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,16 @@ class Target:
         call = self._channel.unary_unary(path)
         how = grpc.Compression.Gzip if gzip else None
         metadata = self.key if metadata is None else metadata
-        return self._answer(lambda: call(body, metadata=metadata, timeout=_PATIENCE_S, compression=how))
+        return self._answer(
+            lambda: call(body, metadata=metadata, timeout=_PATIENCE_S, compression=how, wait_for_ready=True)
+        )
 
     def stream(self, bodies: Sequence[bytes]) -> Answer:
         """Send any octets as the requests of one stream."""
         call = self._channel.stream_stream(COLLECT_STREAM)
-        return self._answer(lambda: b"".join(call(iter(bodies), metadata=self.key, timeout=_PATIENCE_S)))
+        return self._answer(
+            lambda: b"".join(call(iter(bodies), metadata=self.key, timeout=_PATIENCE_S, wait_for_ready=True))
+        )
 
     def _answer(self, called: Callable[[], bytes]) -> Answer:
         try:
@@ -156,6 +161,9 @@ class Target:
         if children_of(self._process.pid) != self.processes:
             wrong.append("a worker died")
             self.processes = children_of(self._process.pid)
+        until = time.monotonic() + _RECOVERED_S
+        while listeners_on(self.port) != self._workers and time.monotonic() < until:
+            time.sleep(0.05)
         if listeners_on(self.port) != self._workers:
             wrong.append(f"{listeners_on(self.port)} of {self._workers} workers listen")
         if not is_serving(self.home):
@@ -181,7 +189,11 @@ class Target:
             return bytes(page.read())
 
     def _connected(self) -> grpc.Channel:
-        options = [("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+        options = [
+            ("grpc.max_send_message_length", -1),
+            ("grpc.max_reconnect_backoff_ms", 200),
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
         return grpc.insecure_channel(self.home.settings.collector.address, options)
 
     def _takes_events(self) -> bool:
