@@ -20,7 +20,7 @@ from pathlib import Path
 
 from services import log
 from tests.chaos.frames import broken_connections, mutated_connection, octets_of, odd_metadata
-from tests.chaos.hostile import as_stream, monsters, mutated
+from tests.chaos.hostile import monsters, mutated
 from tests.chaos.target import Target
 
 ROUND_CALLS, ROUND_STREAMS, ROUND_CONNECTIONS = 400, 40, 40
