@@ -20,7 +20,7 @@ from pathlib import Path
 
 from services import log
 from tests.chaos.frames import broken_connections, mutated_connection, octets_of, odd_metadata
-from tests.chaos.hostile import monsters, mutated
+from tests.chaos.hostile import as_stream, monsters, mutated
 from tests.chaos.target import Target
 
 ROUND_CALLS, ROUND_STREAMS, ROUND_CONNECTIONS = 400, 40, 40
@@ -50,9 +50,7 @@ class Fuzz:
             kind, body = mutated(rng)
             self._look(number, kind, body, self._target.call(body, gzip=rng.random() < 0.1))
         for _ in range(ROUND_STREAMS):
-            bodies = [
-                b"\x08" + bytes([n]) + mutated(rng)[1].replace(b"\n", b"\x12") for n in range(1, rng.randint(2, 9))
-            ]
+            bodies = [as_stream(n, mutated(rng)[1]) for n in range(1, rng.randint(2, 9))]
             self._look(number, "stream", b"".join(bodies), self._target.stream(bodies))
         name = rng.choice(tuple(monsters()))
         self._look(number, name, b"", self._target.call(monsters()[name]))

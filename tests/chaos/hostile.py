@@ -59,7 +59,7 @@ def planted_custom() -> event_pb2.Event:
 
 
 def valid_request(rng: random.Random) -> bytes:
-    page = event_pb2.PageViewed(url=f"https://shop.example.com/?tel={PHONE}&mail={MAIL}", title=_TEXT)
+    page = event_pb2.PageViewed(url=f"https://shop.example.com/?tel=，{PHONE}，&mail=，{MAIL}，", title=_TEXT)
     kinds = (planted_event, planted_custom, lambda: planted_event(page_viewed=page))
     return request(*(rng.choice(kinds)().SerializeToString() for _ in range(rng.randint(1, 3))))
 
@@ -72,8 +72,9 @@ def _flipped(rng: random.Random, octets: bytes) -> bytes:
 
 
 def _spliced(rng: random.Random, octets: bytes) -> bytes:
-    other = valid_request(rng)
-    return octets[: rng.randrange(len(octets))] + other[rng.randrange(len(other)) :]
+    """The beginning of one request and the end of another, cut where digits do not join to longer numbers."""
+    ends, other = [n for n in range(len(octets)) if not octets[n : n + 1].isalnum()], valid_request(rng)
+    return octets[: rng.choice(ends) + 1] + other[rng.randrange(len(other)) :]
 
 
 def _with_unknown(rng: random.Random, octets: bytes) -> bytes:

@@ -40,7 +40,7 @@ _MOST_APPENDS_A_COMMIT = 256
 _MOST_BYTES_A_COMMIT = 8 * 1024 * 1024
 _MOST_WAITING_APPENDS = 1024
 _LOOK_AT_DISK_S = 0.5
-_LONGEST_LOG, _BALLAST = 8 * 1024 * 1024, 2 * 1024 * 1024
+_LONGEST_LOG, _BALLAST, _PAGES_IN_LOG = 8 * 1024 * 1024, 6 * 1024 * 1024, 512
 
 
 class JournalInUse(MangroveError):
@@ -77,6 +77,8 @@ def connect(path: Path) -> sqlite3.Connection:
     # Overwriting what is deleted would write every landed byte once more; it is masked, and often on a full disk.
     db.execute("PRAGMA secure_delete=OFF")
     db.execute(f"PRAGMA journal_size_limit={_LONGEST_LOG}")
+    # What stands in the log needs as much room again in the file; the ballast has that room.
+    db.execute(f"PRAGMA wal_autocheckpoint={_PAGES_IN_LOG}")
     return db
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -89,8 +90,10 @@ class SqliteFeed:
             except sqlite3.OperationalError:
                 ballast_of(self._path).unlink(missing_ok=True)
                 self._forget(through)
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                keep_ballast(self._path)
+                # What is forgotten is forgotten; if the log cannot be emptied now, the next round tries again.
+                with suppress(sqlite3.OperationalError):
+                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    keep_ballast(self._path)
         except (sqlite3.OperationalError, OSError):
             raise JournalUnavailable from None
         except sqlite3.DatabaseError:
