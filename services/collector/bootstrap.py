@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from privacy.errors import MangroveError
 from privacy.masking import EventMasker, Masker, Policy
 from privacy.masking.actions import TOKEN_TYPES
 from privacy.masking.unknown import UnknownFields
@@ -19,7 +20,7 @@ from services.access import Authenticator
 from services.audit import AuditLog
 from services.collector import wire
 from services.collector.handlers import Collecting
-from services.collector.journals.chosen import feeds_at, journal_at, journal_states
+from services.collector.journals.chosen import feeds_at, journal_at, journal_states, lost_through
 from services.collector.landed import LandedKeys
 from services.collector.lander import Lander
 from services.collector.metrics import RESTARTS, WORKERS, DiskMetrics, JournalMetrics
@@ -81,13 +82,28 @@ def lander_at(home: Home) -> Lander:
     return Lander(feeds=feeds_at(home), events=events, refusals=refusals, settings=home.settings.lander)
 
 
+class NothingLost(MangroveError):
+    """The records that were to be skipped are not lost."""
+
+    reason = "NOTHING_LOST"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Those records are not lost, so none was skipped: only what a Kafka topic does not hold any more can be. "
+            "The lander's log tells the journal's id and the last lost record; a SQLite journal is salvaged instead."
+        )
+
+
 def skip_lost(home: Home, journal_id: str, through: int) -> None:
     """Say that a journal has landed through a sequence, although its records are lost.
 
     Raises:
+        NothingLost: if the journal holds one of them, or is none that loses records.
         LandedElsewhere: if a lander appended at the same time; ask again.
         LakeUnavailable: if the lake cannot be written.
     """
+    if not 0 < through <= lost_through(home, journal_id):
+        raise NothingLost
     for table in landed_tables(home):
         if table.landed_through(journal_id) < through:
             table.mark(journal_id, through)

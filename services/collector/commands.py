@@ -79,8 +79,8 @@ def skip(
     from services.collector.bootstrap import skip_lost
 
     installation = Home(home)
-    AuditLog(installation.path(installation.settings.audit)).note("records_skipped", journal=journal, through=through)
     skip_lost(installation, journal, through)
+    AuditLog(installation.path(installation.settings.audit)).note("records_skipped", journal=journal, through=through)
     typer.echo(f"the lander goes on behind record {through}")
 
 

@@ -81,8 +81,10 @@ def _reachable(address: str, port: int | None = None) -> str:
 
 
 def _journals(home: Home, journals: Callable[[Home], list[JournalState]]) -> tuple[list[JournalState], str]:
+    damaged = sorted(path.name for path in home.path(home.settings.journal.folder).glob("*.damaged"))
+    told = f"Damaged journals were set aside: {', '.join(damaged)}. Salvage them: see docs/operations.md."
     try:
-        return journals(home), ""
+        return journals(home), told if damaged else ""
     except MangroveError as error:
         return [], error.sentence
 

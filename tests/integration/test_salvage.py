@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.collector.bootstrap import lander_at
+from services.collector.bootstrap import NothingLost, lander_at, skip_lost
+from services.collector.journals.chosen import feeds_at
 from services.collector.journals.salvage import salvage
 from services.collector.journals.sqlite import JournalInUse, SqliteJournal
 from services.collector.ports import JournalDamaged
@@ -88,3 +89,13 @@ def test_a_journal_in_use_or_no_journal_at_all_is_told(tmp_path: Path) -> None:
         salvage(tmp_path / "none.damaged")
     (tmp_path / "x.damaged").write_bytes(b"nothing")
     assert salvage(tmp_path / "x.damaged").journal == ""
+
+
+def test_a_journal_that_lost_nothing_cannot_be_skipped(filled: tuple[Home, list[str]]) -> None:
+    home, ids = filled
+    [feed] = feeds_at(home).assigned()
+    for name in (feed.journal_id, "none"):
+        with pytest.raises(NothingLost):
+            skip_lost(home, name, 99_999)
+    lander_at(home).drain()
+    assert sorted(in_bronze(home)) == sorted(ids)

@@ -52,6 +52,19 @@ def journal_states(home: Home) -> list[JournalState]:
         feeds.close()
 
 
+def lost_through(home: Home, journal_id: str) -> int:
+    """Return through which sequence a journal's records are gone; 0 if none are, or if it is none that loses any."""
+    if home.settings.journal.kind != "kafka":
+        return 0
+    from services.collector.journals.kafka_group import KafkaPartitions
+
+    partitions = KafkaPartitions(_topic(home), home.settings.journal.kafka_group)
+    try:
+        return max((f.lost_through() for f in partitions.assigned() if f.journal_id == journal_id), default=0)
+    finally:
+        partitions.close()
+
+
 def _journal(home: Home, name: str, wait_s: float) -> Journal:
     settings = home.settings.journal
     if settings.kind == "kafka":

@@ -132,6 +132,10 @@ class KafkaFeed:
         """Let go of the partition."""
         self._consumer.close()
 
+    def lost_through(self) -> int:
+        """Return the last sequence that the topic does not hold any more, 0 if it holds all."""
+        return self._topic.ends(self._partition)[0]
+
     def _range(self, after: int) -> tuple[int, int]:
         """Return the offset at which the records behind a sequence begin, and the one at which they end."""
         low, high = self._topic.ends(self._partition)
