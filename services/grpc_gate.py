@@ -110,7 +110,8 @@ class Gate(grpc.aio.ServerInterceptor):
             try:
                 request = _parsed(await self._open_room.receive(requests), handler.request_deserializer)
             except (RequestSlow, RequestMalformed) as error:
-                await _abort(context, to_status(error), None)
+                _refuse(context, to_status(error), None)
+                return None
             return await inner(request, context)
 
         wrap = grpc.stream_unary_rpc_method_handler if handler.unary_unary else grpc.stream_stream_rpc_method_handler
@@ -187,7 +188,7 @@ class _Visit:
     ) -> Any:
         """Run a call with its caller known; tell errors as statuses, and count how it ended."""
         started = time.perf_counter()
-        reason, caller = "OK", None
+        reason, caller, refusal = "OK", None, None
         try:
             caller = self._gate.admit(self._metadata, context)
             _call.set(Call(caller, context))
@@ -200,19 +201,18 @@ class _Visit:
         except MangroveError as error:
             reason = error.reason
             self._gate.note(error, caller, self._method)
-            await _abort(context, to_status(error), retry_after_of(error))
+            refusal = to_status(error), retry_after_of(error)
         except asyncio.CancelledError:
             reason = "CANCELLED"
             raise
-        except Exception as error:
-            if isinstance(error, grpc.aio.AbortError):
-                raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, a caller gets a status without its text
             reason = "INTERNAL"
             log.error("call_failed", method=self._method, error_type=type(error).__name__)
-            await _abort(context, unexpected_status(), None)
+            refusal = unexpected_status(), None
         finally:
             CALLS.labels(self._method, reason).inc()
             SECONDS.labels(self._method).observe(time.perf_counter() - started)
+        _refuse(context, *refusal)
 
 
 def _parsed(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
@@ -224,11 +224,17 @@ def _parsed(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
         raise RequestMalformed from None
 
 
-async def _abort(
+def _refuse(
     context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status, retry_after: timedelta | None
 ) -> None:
-    code = next(c for c in grpc.StatusCode if c.value[0] == status.code)
+    """End a call with a status.
+
+    Aborting would do so by an exception that holds the call, and with it the whole request, in memory until the
+    garbage collector comes.
+    """
+    context.set_code(next(c for c in grpc.StatusCode if c.value[0] == status.code))
+    context.set_details(status.message)
     metadata: list[tuple[str, str | bytes]] = [("grpc-status-details-bin", status.SerializeToString())]
     if retry_after is not None:
         metadata.append(("grpc-retry-pushback-ms", str(round(retry_after.total_seconds() * 1000))))
-    await context.abort(code, status.message, trailing_metadata=tuple(metadata))
+    context.set_trailing_metadata(tuple(metadata))

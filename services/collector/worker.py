@@ -13,7 +13,7 @@ from services.collector.servicer import SERVICE, CollectorServicer
 from services.grpc_server import RunningServer, ServerOptions, keep_serving, start_server
 
 _SWITCH_S = 0.001
-_OBJECTS_BEFORE_GC = 200_000
+_OBJECTS_BEFORE_GC = 50_000
 
 
 @dataclass(slots=True)
@@ -76,4 +76,4 @@ def _settle() -> None:
     # thousands of small objects that die with it; looking for cycles among them finds none.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_OBJECTS_BEFORE_GC, 50, 100)
+    gc.set_threshold(_OBJECTS_BEFORE_GC, 10, 10)
