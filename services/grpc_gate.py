@@ -110,9 +110,10 @@ class Gate(grpc.aio.ServerInterceptor):
             try:
                 request = _parsed(await self._open_room.receive(requests), handler.request_deserializer)
             except (RequestSlow, RequestMalformed) as error:
-                _refuse(context, to_status(error), None)
-                return None
-            return await inner(request, context)
+                refused = to_status(error)
+            else:
+                return await inner(request, context)
+            await _abort(context, refused, None)
 
         wrap = grpc.stream_unary_rpc_method_handler if handler.unary_unary else grpc.stream_stream_rpc_method_handler
         return wrap(bounded, response_serializer=handler.response_serializer)
@@ -137,6 +138,7 @@ class _Visit:
     def __init__(self, gate: Gate, method: str, metadata: dict[str, str]) -> None:
         self._gate = gate
         self._room = gate.room
+        self._is_read = False
         self._method = method
         self._metadata = metadata
 
@@ -144,6 +146,7 @@ class _Visit:
         async def guarded(requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             async def handled() -> Any:
                 request = await self._room.receive(requests)
+                self._is_read = True
                 self._room.hold(self._method, len(request))
                 try:
                     return await inner(_parsed(request, deserialize), context)
@@ -212,7 +215,11 @@ class _Visit:
         finally:
             CALLS.labels(self._method, reason).inc()
             SECONDS.labels(self._method).observe(time.perf_counter() - started)
-        _refuse(context, *refusal)
+        if self._is_read:
+            _refuse(context, *refusal)
+        else:
+            # What still comes of the request is not wanted any more.
+            await _abort(context, *refusal)
 
 
 def _parsed(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
@@ -227,14 +234,30 @@ def _parsed(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
 def _refuse(
     context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status, retry_after: timedelta | None
 ) -> None:
-    """End a call with a status.
+    """End a call whose request was read with a status.
 
     Aborting would do so by an exception that holds the call, and with it the whole request, in memory until the
     garbage collector comes.
     """
-    context.set_code(next(c for c in grpc.StatusCode if c.value[0] == status.code))
+    context.set_code(_code_of(status))
     context.set_details(status.message)
+    context.set_trailing_metadata(_details_of(status, retry_after))
+
+
+async def _abort(
+    context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status, retry_after: timedelta | None
+) -> None:
+    """End a call with a status, and its transport with it."""
+    details = _details_of(status, retry_after)
+    await context.abort(_code_of(status), status.message, trailing_metadata=details)
+
+
+def _code_of(status: status_pb2.Status) -> grpc.StatusCode:
+    return next(code for code in grpc.StatusCode if code.value[0] == status.code)
+
+
+def _details_of(status: status_pb2.Status, retry_after: timedelta | None) -> tuple[tuple[str, str | bytes], ...]:
     metadata: list[tuple[str, str | bytes]] = [("grpc-status-details-bin", status.SerializeToString())]
     if retry_after is not None:
         metadata.append(("grpc-retry-pushback-ms", str(round(retry_after.total_seconds() * 1000))))
-    context.set_trailing_metadata(tuple(metadata))
+    return tuple(metadata)

@@ -13,7 +13,6 @@ from services.collector.servicer import SERVICE, CollectorServicer
 from services.grpc_server import RunningServer, ServerOptions, keep_serving, start_server
 
 _SWITCH_S = 0.001
-_OBJECTS_BEFORE_GC = 50_000
 
 
 @dataclass(slots=True)
@@ -72,8 +71,7 @@ async def serve(worker: Worker, lifeline: int) -> None:
 
 
 def _settle() -> None:
-    # What is there now stays for good: the garbage collector need not look at it with every batch. And a batch makes
-    # thousands of small objects that die with it; looking for cycles among them finds none.
+    # What is there now stays for good: the garbage collector need not look at it with every batch. It must look often:
+    # a call that was aborted is a cycle, and holds what had come of its request.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_OBJECTS_BEFORE_GC, 10, 10)

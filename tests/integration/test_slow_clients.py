@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from tests.chaos.target import Target
 from tests.chaos.watching import is_serving, log_of
 from tests.generated import an_event
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("MANGROVE_HOSTILE" not in os.environ, reason="floods and slow clients: run `make test-hostile`"),
+]
 
 CLIENTS = 1000
 ALMOST_ALL = message(b"x" * (39 * MIB // 10), length=4 * MIB)
