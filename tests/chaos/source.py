@@ -1,5 +1,6 @@
 """A source of events that sends one batch at a time and remembers what it was told."""
 
+import time
 from types import TracebackType
 
 import grpc
@@ -35,9 +36,9 @@ class Source:
         self._channel.close()
 
     def send(self, count: int = 1, padding: int = 0) -> Refusal | None:
-        """Send so many page views, each longer by so many characters; return why nothing was taken, or None."""
-        url = "https://shop.example.com/" + "p/" * (padding // 2)
-        return self.send_events([an_event(page_viewed=event_pb2.PageViewed(url=url)) for _ in range(count)])
+        """Send so many messages with texts of about so many characters; return why nothing was taken, or None."""
+        said = event_pb2.MessageSent(party=event_pb2.PARTY_CUSTOMER, text="good morning " * (1 + padding // 13))
+        return self.send_events([an_event(message_sent=said) for _ in range(count)])
 
     def send_events(self, events: list[event_pb2.Event]) -> Refusal | None:
         """Send a batch; return why nothing was taken, or None."""
@@ -51,6 +52,15 @@ class Source:
         taken = (event for event, verdict in zip(events, response.verdicts, strict=True) if verdict.code == 1)
         self.accepted.update(event.event_id for event in taken)
         return None
+
+    def delivers(self, count: int = 1, within_s: float = 5.0) -> bool:
+        """Send a batch, and again as a client does while it is told to; return whether it was taken in time."""
+        events, until = [an_event() for _ in range(count)], time.monotonic() + within_s
+        while (refusal := self.send_events(events)) is not None:
+            if not refusal.passes or time.monotonic() > until:
+                return False
+            time.sleep(min(refusal.retry_after_s or 0.1, 0.2))
+        return time.monotonic() <= until
 
     def stream(self, count: int) -> Refusal | None:
         """Send so many batches of one event over one stream; return why it ended early, or None."""

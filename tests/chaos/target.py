@@ -198,4 +198,4 @@ class Target:
 
     def _takes_events(self) -> bool:
         with Source(self.home) as source:
-            return source.send() is None and len(source.accepted) == 1
+            return source.delivers() and len(source.accepted) == 1

@@ -40,13 +40,13 @@ def target(tmp_path: Path) -> Iterator[Target]:
 
 @contextlib.asynccontextmanager
 async def others_served(target: Target) -> AsyncIterator[None]:
-    """Another source sends all the while, and is never refused; health answers."""
-    stopping, refused = asyncio.Event(), []
+    """Another source sends all the while, and is served in time; health answers."""
+    stopping = asyncio.Event()
 
     async def send() -> None:
-        with Source(target.home, timeout_s=HEALTHY_S) as source:
+        with Source(target.home) as source:
             while not stopping.is_set():
-                refused.append(await asyncio.to_thread(source.send, 10))
+                assert await asyncio.to_thread(source.delivers, 10, HEALTHY_S)
                 assert await asyncio.to_thread(is_serving, target.home)
                 await asyncio.sleep(0.1)
 
@@ -56,7 +56,6 @@ async def others_served(target: Target) -> AsyncIterator[None]:
     finally:
         stopping.set()
         await sending
-    assert [refusal for refusal in refused if refusal is not None] == []
 
 
 async def until(condition, within_s: float = 30) -> None:  # type: ignore[no-untyped-def]
