@@ -12,8 +12,10 @@ import pytest
 from privacy.masking import EventMasker, MaskedEvent, Masker, Refusal
 from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, Pseudonymiser, make_key_file
 from services.collector import wire
-from services.collector.journals.sqlite import Bounds, JournalInUse, SqliteJournal, connect
+from services.collector.journals.sqlite import SqliteJournal
 from services.collector.journals.sqlite_feed import SqliteFeed, SqliteFeeds
+from services.collector.journals.sqlite_file import JournalInUse, connect
+from services.collector.journals.sqlite_writer import Bounds
 from services.collector.ports import DiskLow, Feed, Journal, JournalDamaged, Overloaded
 from tests.fakes.journal import InMemoryJournal
 from tests.generated import an_event

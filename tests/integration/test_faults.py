@@ -47,12 +47,13 @@ def test_a_journal_that_filled_its_disk_is_emptied_by_the_lander_and_takes_event
         with collecting(home) as collector, Source(home) as source:
             workers = children_of(collector.pid)
             refusal = source.fill()
-            assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "JOURNAL_UNAVAILABLE")
-            assert refusal.retry_after_s == 1
+            assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "DISK_LOW")
+            assert refusal.retry_after_s == 5
             assert is_serving(home)
             with landing(home):
                 until(lambda: source.send(500) is None)
-                source.fill()
+            source.fill()
+            with landing(home):
                 until(lambda: source.send(500) is None)
             assert children_of(collector.pid) == workers
         assert source.landed_once()
@@ -78,7 +79,7 @@ def test_a_disk_that_others_filled_stops_nothing_for_longer_than_it_is_full(tmp_
             workers = children_of(collector.pid)
             assert source.send(100) is None
             with stuffed(disk):
-                assert source.fill().reason == "JOURNAL_UNAVAILABLE"
+                assert source.fill().reason == "DISK_LOW"
                 assert is_serving(home)
             until(lambda: source.send(500) is None)
             assert children_of(collector.pid) == workers
@@ -95,7 +96,7 @@ def test_a_disk_that_fills_while_the_log_cannot_be_checkpointed_loses_nothing(tm
                 reader.execute("BEGIN")
                 reader.execute("SELECT count(*) FROM records").fetchone()
                 with landing(home):
-                    assert source.fill().reason == "JOURNAL_UNAVAILABLE"
+                    assert source.fill().reason == "DISK_LOW"
             with landing(home):
                 until(lambda: source.send(500) is None)
         assert source.landed_once()
@@ -181,7 +182,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
                 fill_up(logs / "collector.log", logs / "lander.log")
                 assert source.send(10) is None
                 with stuffed(disk):
-                    assert source.fill().reason == "JOURNAL_UNAVAILABLE"
+                    assert source.fill().reason == "DISK_LOW"
                 until(lambda: source.send(500) is None)
                 (worker,) = children_of(collector.pid)
                 os.kill(worker, signal.SIGKILL)

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import Any
 
@@ -11,13 +11,13 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from privacy.masking import EventMasker
+from privacy.masking import EventMasker, MaskedEvent
 from services.collector.journals.kafka import Bounds, KafkaJournal, RecordTooLarge
 from services.collector.journals.kafka_brokers import KafkaBrokers
 from services.collector.journals.kafka_feed import KafkaFeed, RecordsLost
 from services.collector.journals.kafka_group import KafkaFeeds, KafkaPartitions
 from services.collector.journals.kafka_topic import KafkaTopic, KafkaTopicUnfit
-from services.collector.ports import JournalDamaged, JournalUnavailable, Overloaded, Record
+from services.collector.ports import JournalDamaged, JournalUnavailable, Overloaded, Receipt, Record
 from services.demo.servers import free_port
 from services.settings import SettingsInvalid
 from tests.kafka import Broker, both_ends, running_broker
@@ -70,6 +70,15 @@ async def test_a_killed_broker_is_a_clear_error_and_nothing_acknowledged_is_lost
         assert {type(error) for sender in senders for error in sender.errors} == {JournalUnavailable}
 
 
+async def appended(journal: KafkaJournal, batch: Sequence[MaskedEvent]) -> Receipt:
+    """Append as a client does: again while the brokers are on their way back."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(JournalUnavailable, Overloaded):
+                return await journal.append("web", batch, [])
+            await asyncio.sleep(0.1)
+
+
 async def test_a_broker_that_answers_nothing_is_told_and_what_waits_is_bounded(
     broker: Broker, masker: EventMasker
 ) -> None:
@@ -82,7 +91,7 @@ async def test_a_broker_that_answers_nothing_is_told_and_what_waits_is_bounded(
                 *(journal.append("web", batch, []) for batch in batches), return_exceptions=True
             )
         assert Counter(map(type, outcomes)).keys() == {Overloaded, JournalUnavailable}
-        again = [await journal.append("web", batch, []) for batch in batches]
+        again = [await appended(journal, batch) for batch in batches]
         assert all(receipt.is_new == (True,) * 100 for receipt in again)
         assert set(lines(feed.read(0, MUCH))) == {event.to_bytes() for batch in batches for event in batch}
 

@@ -5,12 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from services.collector.bootstrap import NothingLost, lander_at, skip_lost
+from services.collector.commands import app
 from services.collector.journals.chosen import feeds_at
-from services.collector.journals.salvage import salvage
-from services.collector.journals.sqlite import JournalInUse, SqliteJournal
-from services.collector.ports import JournalDamaged
+from services.collector.journals.salvage import NoJournal, salvage
+from services.collector.journals.sqlite import SqliteJournal
+from services.collector.journals.sqlite_file import JournalInUse
 from services.settings import Home
 from tests.integration.test_kills import fill_journal, in_bronze
 from tests.servers import new_home
@@ -85,10 +87,16 @@ def test_what_landed_before_is_not_landed_again(filled: tuple[Home, list[str]]) 
 def test_a_journal_in_use_or_no_journal_at_all_is_told(tmp_path: Path) -> None:
     with closing(SqliteJournal(tmp_path / "j.sqlite")), pytest.raises(JournalInUse):
         salvage(tmp_path / "j.sqlite")
-    with pytest.raises(JournalDamaged):
+    with pytest.raises(NoJournal, match="no such file"):
         salvage(tmp_path / "none.damaged")
+    (tmp_path / "notes.txt").write_text("notes")
+    with pytest.raises(NoJournal, match="left alone"):
+        salvage(tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "notes"
     (tmp_path / "x.damaged").write_bytes(b"nothing")
     assert salvage(tmp_path / "x.damaged").journal == ""
+    told = CliRunner().invoke(app, ["salvage", str(tmp_path / "x.damaged")])
+    assert (told.exit_code, told.output.split(":")[0]) == (1, "Nothing could be read")
 
 
 def test_a_journal_that_lost_nothing_cannot_be_skipped(filled: tuple[Home, list[str]]) -> None:

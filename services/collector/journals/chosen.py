@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from services.collector.journals import sqlite
+from services.collector.journals import sqlite_writer
+from services.collector.journals.sqlite import SqliteJournal
 from services.collector.journals.sqlite_feed import SqliteFeeds
+from services.collector.journals.sqlite_file import SUFFIX
 from services.collector.ports import Feeds, Journal
 from services.collector.status import JournalState
 from services.settings import Home
@@ -73,8 +75,8 @@ def _journal(home: Home, name: str, wait_s: float) -> Journal:
         return KafkaJournal(
             _topic(home), Bounds(home.settings.collector.max_held_bytes, remembered=settings.remembered)
         )
-    bounds = sqlite.Bounds(settings.max_waiting_events, settings.min_free_bytes, settings.remembered)
-    return sqlite.SqliteJournal(home.path(settings.folder) / f"{name}{sqlite.SUFFIX}", bounds, wait_s)
+    bounds = sqlite_writer.Bounds(settings.max_waiting_events, settings.min_free_bytes, settings.remembered)
+    return SqliteJournal(home.path(settings.folder) / f"{name}{SUFFIX}", bounds, wait_s)
 
 
 def _topic(home: Home) -> "KafkaTopic":

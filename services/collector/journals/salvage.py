@@ -10,25 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-import structlog
 
-from services.collector.journals.sqlite import (
-    DAMAGED,
-    SUFFIX,
-    Bounds,
-    SqliteJournal,
-    checksum,
-    locked,
-    set_aside,
-    store,
-)
-from services.collector.ports import JournalDamaged, Record
+from privacy.errors import MangroveError
+from services.collector.journals.sqlite import SqliteJournal
+from services.collector.journals.sqlite_file import DAMAGED, SUFFIX, checksum, locked, set_aside, store
+from services.collector.journals.sqlite_writer import Bounds
+from services.collector.ports import Record
 
-log = structlog.get_logger()
-
-_HEADER, _PAGE = 100, 4096
+_PAGE = 4096
 _PAGES_AT, _FREE_AT = 28, 32
 _LONGEST_LEAP = 1 << 20
+
+
+class NoJournal(MangroveError):
+    """There is nothing at a path that could be a journal."""
+
+    reason = "NO_JOURNAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +57,12 @@ def salvage(path: Path) -> Salvaged:
 
     Raises:
         JournalInUse: if a collector appends to it.
-        JournalDamaged: if there is no such file.
+        NoJournal: if there is no such file, or it is no journal by its name; nothing was touched.
     """
-    if not path.exists():
-        raise JournalDamaged(path.stem)
+    if not path.is_file():
+        raise NoJournal("There is no such file, so nothing was salvaged. Look for *.damaged in the journals' folder.")
+    if path.suffix not in (SUFFIX, DAMAGED):
+        raise NoJournal(f"A journal's name ends in {SUFFIX} or {DAMAGED}. This one does not, so it was left alone.")
     if not path.name.endswith(DAMAGED):
         with locked(path, wait_s=0.0):
             path = set_aside(path)

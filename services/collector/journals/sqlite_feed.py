@@ -3,12 +3,11 @@
 import sqlite3
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
-from services.collector.journals.sqlite import SUFFIX, ballast_of, checksum, connect, keep_ballast
+from services.collector.journals.sqlite_file import SUFFIX, checksum, connect
 from services.collector.ports import JournalDamaged, JournalUnavailable, Record
 
 log = structlog.get_logger()
@@ -79,22 +78,12 @@ class SqliteFeed:
     def forget(self, through: int) -> None:
         """Drop landed records, a few at a time so that the collector is not kept waiting; see the port.
 
-        On a full disk the journal's ballast makes the room that deleting needs.
-
         Raises:
             JournalUnavailable: if the disk fails.
         """
         try:
-            try:
-                self._forget(through)
-            except sqlite3.OperationalError:
-                ballast_of(self._path).unlink(missing_ok=True)
-                self._forget(through)
-                # What is forgotten is forgotten; if the log cannot be emptied now, the next round tries again.
-                with suppress(sqlite3.OperationalError):
-                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                    keep_ballast(self._path)
-        except (sqlite3.OperationalError, OSError):
+            self._forget(through)
+        except sqlite3.OperationalError:
             raise JournalUnavailable from None
         except sqlite3.DatabaseError:
             raise JournalDamaged(self.name) from None
