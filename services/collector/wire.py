@@ -77,18 +77,25 @@ def stream_request(data: bytes, max_events: int) -> Sent:
 
 
 def _read(data: bytes, kind: type[_Request], field: int, max_events: int) -> Sent:
+    if len(data) <= MAX_EVENT_BYTES:
+        return _built(kind.FromString(data), len(data), max_events)
     places = places_of(data, field, max_events)
     if places is None:
         raise batch_too_large(max_events)
     large = [place for place in places if place[2] - place[1] > MAX_EVENT_BYTES]
     if not large:
-        request = kind.FromString(data)
-        return Sent([_raw_event(event) for event in request.events], len(data), _offset(request))
+        return _built(kind.FromString(data), len(data), max_events)
     # Its size alone refuses an event: building it could take seconds, and the others are not to blame.
     rest = kind.FromString(_without(data, large))
     others = iter(rest.events)
     events = [_TOO_LARGE if place in large else _raw_event(next(others)) for place in places]
     return Sent(events, len(data), _offset(rest))
+
+
+def _built(request: _Request, size: int, max_events: int) -> Sent:
+    if len(request.events) > max_events:
+        raise batch_too_large(max_events)
+    return Sent([_raw_event(event) for event in request.events], size, _offset(request))
 
 
 def _offset(request: _Request) -> int:
