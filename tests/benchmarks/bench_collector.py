@@ -4,8 +4,8 @@ The collector runs as its own processes, with real masking, pseudonyms and an fs
 the lander beside it; clients run on the same machine. The peer in the same run is the same wire without the
 collector's promises: as many bare grpc.aio servers, on one port too, that parse the batch and answer.
 
-Every batch has fresh event ids and fresh numbers in its texts; one event of five has a text, two of five texts
-personal data.
+Every batch has fresh event ids; one event of five has a text. All texts hold a fresh number, and two of five personal
+data; with --texts they are lines of a file instead, such as real messages.
 
 Example: python tests/benchmarks/bench_collector.py --seconds 5 --rounds 3
 """
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -46,6 +46,7 @@ TEXTS = (
 )
 METHOD = "/mangrove.collector.v1.CollectorService/Collect"
 LANDS_S = 5.0
+_BATCHES_OF_A_FILE = 100
 
 
 class Batches:
@@ -54,18 +55,19 @@ class Batches:
     Args:
         size: Events a batch.
         first: The number of its first event; every fifth is a text.
+        texts: Texts to choose from, with {n} where a fresh number goes.
     """
 
-    def __init__(self, size: int, first: int = 0) -> None:
+    def __init__(self, size: int, first: int = 0, texts: Sequence[str] = TEXTS) -> None:
         request = collector_pb2.CollectRequest()
         self._ids: list[int] = []
         self._numbers: list[int] = []
         for index in range(first, first + size):
-            _fill(request.events.add(), index)
+            _fill(request.events.add(), index, texts)
         raw = request.SerializeToString()
         for index in range(first, first + size):
             self._ids.append(raw.index(b"%032d" % index))
-            if index % 5 == 0:
+            if index % 5 == 0 and texts is TEXTS:
                 self._numbers.append(raw.index(b"%08d" % (90000000 + index)))
         self._raw = bytearray(raw)
 
@@ -79,7 +81,7 @@ class Batches:
         return bytes(self._raw)
 
 
-def _fill(event: event_pb2.Event, index: int) -> None:
+def _fill(event: event_pb2.Event, index: int, texts: Sequence[str]) -> None:
     event.event_id = f"{index:032}"
     event.channel = event_pb2.CHANNEL_WEB
     event.occurred_at_unix_nano = time.time_ns()
@@ -89,7 +91,7 @@ def _fill(event: event_pb2.Event, index: int) -> None:
         event.channel = event_pb2.CHANNEL_CHAT
         event.conversation_id = f"conversation-{index % 50}"
         event.message_sent.party = event_pb2.PARTY_CUSTOMER
-        event.message_sent.text = TEXTS[index // 5 % len(TEXTS)].format(n=f"{90000000 + index:08}")
+        event.message_sent.text = texts[index // 5 % len(texts)].replace("{n}", f"{90000000 + index:08}")
     else:
         event.page_viewed.url = f"https://shop.example.com/products/{index % 500}?utm_source=mail"
         event.page_viewed.title = "Running shoes"
@@ -104,13 +106,18 @@ class Load:
         batch: Events a batch.
         connections: How many connections, each with `calls` calls at once.
         calls: How many calls at once on each.
+        texts: Their texts.
     """
 
-    def __init__(self, address: str, api_key: str, *, batch: int, connections: int, calls: int) -> None:
+    def __init__(
+        self, address: str, api_key: str, *, batch: int, connections: int, calls: int, texts: Sequence[str] = TEXTS
+    ) -> None:
         self._address = address
         self._metadata = (("authorization", f"Bearer {api_key}"),)
         self._size = batch
-        self._batches = cycle([Batches(batch, first) for first in range(5)] if batch == 1 else [Batches(batch)])
+        kinds = 1 if texts is TEXTS else _BATCHES_OF_A_FILE
+        firsts = range(5 * kinds) if batch == 1 else range(0, kinds * batch, batch)
+        self._batches = cycle([Batches(batch, first, texts) for first in firsts])
         self._connections = connections
         self._calls = calls
         self.waits_ms: list[float] = []
@@ -234,8 +241,9 @@ def percentiles(waits_ms: list[float]) -> dict[str, float]:
 async def measured(home: Home, bare_address: str, supervisor: int, args: argparse.Namespace) -> None:
     """Run all parts and print a line for each."""
     address, key = home.settings.collector.address, api_key_of(home, "bench")
+    texts = args.texts.read_text().splitlines() if args.texts else TEXTS
     shape = {"batch": args.batch, "connections": args.connections, "calls": args.calls}
-    load, bare = Load(address, key, **shape), Load(bare_address, key, **shape)
+    load, bare = Load(address, key, **shape, texts=texts), Load(bare_address, key, **shape)
     await load.run(2.0)
     await bare.run(1.0)
     lag = Lag(home)
@@ -271,7 +279,7 @@ async def measured(home: Home, bare_address: str, supervisor: int, args: argpars
         lag_s=lag_s,
     )
     singles, bare_singles = (
-        Load(a, key, batch=1, connections=args.connections, calls=8) for a in (address, bare_address)
+        Load(a, key, batch=1, connections=args.connections, calls=8, texts=texts) for a in (address, bare_address)
     )
     one, bare_one = await singles.run(args.seconds), await bare_singles.run(args.seconds / 2)
     told(
@@ -295,6 +303,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--texts", type=Path, help="a file with a text a line")
     parser.add_argument("--calls", type=int, default=1)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
