@@ -38,9 +38,6 @@ demo: setup ## from raw channel events to private answers and a report (about 5 
 test: setup ## all tests
 	@$(BIN)/pytest
 
-test-hostile: setup ## floods, slow clients and broken requests against a running collector (10 minutes)
-	@MANGROVE_HOSTILE=1 $(BIN)/pytest tests/integration/test_wire_fuzz.py tests/integration/test_slow_clients.py
-
 lint: $(STAMP) protos-check ## ruff, mypy, import-linter, buf
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

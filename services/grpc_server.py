@@ -31,6 +31,7 @@ _TRANSPORT_HEADROOM = 64 * 1024
 _LOOK_S = 0.1
 _PINGS_APART_MS, _ASK_EVERY_MS = 10_000, 60_000
 _CALLS_A_CONNECTION = 128
+_READ_AT_ONCE = 64 * 1024
 _HEALTH_TOLD_S = 1.0
 
 
@@ -116,6 +117,11 @@ async def start_server(
             # And we ask whether clients are there: a dead one would hold its calls for ever.
             ("grpc.keepalive_time_ms", _ASK_EVERY_MS),
             ("grpc.max_concurrent_streams", _CALLS_A_CONNECTION),
+            # Else the window of every stream grows to 4 MiB, read or not, while the process has memory left. A request
+            # that is being read gets room for all of itself without that; one that waits gets 64 KiB.
+            ("grpc.http2.bdp_probe", 0),
+            # And a connection reads into no more than this at once, instead of buffers that grow with what comes.
+            ("grpc.experimental.tcp_max_read_chunk_size", _READ_AT_ONCE),
         ],
     )
     add_servicers(server)

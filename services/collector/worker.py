@@ -72,6 +72,6 @@ async def serve(worker: Worker, lifeline: int) -> None:
 
 def _settle() -> None:
     # What is there now stays for good: the garbage collector need not look at it with every batch. It must look often:
-    # a call that was aborted is a cycle, and holds what had come of its request.
+    # a call that was refused is a cycle, and holds its request.
     gc.collect()
     gc.freeze()

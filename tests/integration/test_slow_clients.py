@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,32 +9,37 @@ import pytest
 
 from mangrove.collector.v1 import collector_pb2
 from mangrove.event.v1 import event_pb2
-from tests.chaos.hostile import MIB
+from tests.chaos.hostile import MIB, request_of
 from tests.chaos.http2 import COLLECT, COLLECT_STREAM, HEALTH_CHECK, HEALTH_WATCH, RawConnection, message
 from tests.chaos.source import Source
 from tests.chaos.target import Target
 from tests.chaos.watching import is_serving, log_of
 from tests.generated import an_event
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif("MANGROVE_HOSTILE" not in os.environ, reason="floods and slow clients: run `make test-hostile`"),
-]
+pytestmark = pytest.mark.slow
 
 CLIENTS = 1000
 ALMOST_ALL = message(b"x" * (39 * MIB // 10), length=4 * MIB)
 """Of a message of 4 MiB; the rest never comes."""
+REFUSALS = 200
 HEALTHY_S = 5.0
 """What others may wait, generous for a busy machine."""
 
 
-@pytest.fixture
-def target(tmp_path: Path) -> Iterator[Target]:
-    attacked = Target(tmp_path / "home", workers=1, more="receive_s = 3\ndrain_s = 3")
+@contextlib.contextmanager
+def attacked(folder: Path, more: str = "") -> Iterator[Target]:
+    target = Target(folder / "home", workers=1, more=f"receive_s = 3\ndrain_s = 3\n{more}")
     try:
-        yield attacked
+        yield target
     finally:
-        attacked.stop()
+        target.stop()
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """One for all: whatever an attack left behind would count against the next."""
+    with attacked(tmp_path_factory.mktemp("attacked")) as one:
+        yield one
 
 
 @contextlib.asynccontextmanager
@@ -82,12 +86,13 @@ async def begin(connection: RawConnection, path: str, metadata: tuple[tuple[str,
 
 
 async def test_a_thousand_slow_clients_are_given_up_while_others_are_served(target: Target) -> None:
+    before = target.calls_by_reason()
     async with others_served(target), connected(target, CLIENTS) as slow:
         keys = [target.key if number % 2 else () for number in range(CLIENTS)]
         sending = [asyncio.create_task(begin(one, COLLECT, key)) for one, key in zip(slow, keys, strict=True)]
         await until(lambda: all(connection.ended or connection.closed for connection in slow))
         await asyncio.gather(*sending)
-    reasons = target.calls_by_reason()
+    reasons = target.calls_by_reason() - before
     assert reasons["UNAUTHENTICATED"] == CLIENTS // 2
     assert reasons["REQUEST_SLOW"] + reasons["OVERLOADED"] == CLIENTS // 2
     assert target.complaints() == []
@@ -116,10 +121,11 @@ async def sent_as_far_as_possible(sending) -> None:  # type: ignore[no-untyped-d
 
 
 async def test_a_thousand_idle_streams_of_one_source_leave_room_for_others(target: Target) -> None:
+    before = target.calls_by_reason()["OVERLOADED"]
     async with others_served(target), connected(target, CLIENTS) as idle:
         for connection in idle:
             connection.call(1, COLLECT_STREAM, target.key)
-        await until(lambda: target.calls_by_reason()["OVERLOADED"] > 0)
+        await until(lambda: target.calls_by_reason()["OVERLOADED"] > before)
         with Source(target.home) as source:
             assert await asyncio.to_thread(source.stream, 3) is None
     assert target.complaints() == []
@@ -135,13 +141,30 @@ async def test_clients_that_never_read_their_answers_take_bounded_memory(target:
     assert target.complaints() == []
 
 
-async def test_a_client_that_reads_nothing_does_not_keep_a_worker_from_stopping(target: Target) -> None:
+async def test_a_client_that_reads_nothing_does_not_keep_a_worker_from_stopping(tmp_path: Path) -> None:
     page = collector_pb2.CollectStreamRequest(offset=1, events=[an_event(page_viewed=event_pb2.PageViewed(url="/x"))])
-    async with connected(target, 3, initial_window=0) as deaf:
-        for connection, path in zip(deaf, (HEALTH_WATCH, COLLECT_STREAM, COLLECT), strict=True):
-            connection.call(1, path, target.key)
-            await connection.send(1, message(page.SerializeToString() if path == COLLECT_STREAM else b""), ends=True)
-        assert await asyncio.to_thread(is_serving, target.home)
-        assert await asyncio.to_thread(target.stop) == 0
-        assert "killed_after_drain" not in log_of(target.home, "collector")
-        target.processes = []
+    with attacked(tmp_path) as target:
+        async with connected(target, 3, initial_window=0) as deaf:
+            for connection, path in zip(deaf, (HEALTH_WATCH, COLLECT_STREAM, COLLECT), strict=True):
+                connection.call(1, path, target.key)
+                octets = page.SerializeToString() if path == COLLECT_STREAM else b""
+                await connection.send(1, message(octets), ends=True)
+            assert await asyncio.to_thread(is_serving, target.home)
+            assert await asyncio.to_thread(target.stop) == 0
+            assert "killed_after_drain" not in log_of(target.home, "collector")
+            target.processes = []
+
+
+def test_large_batches_that_are_refused_leave_no_memory_behind(tmp_path: Path) -> None:
+    """By the key, before they are read, and afterwards by their size, their form and the quota."""
+    good, wrong_key = request_of(4 * MIB), (("authorization", "Bearer nothing"),)
+    with attacked(tmp_path, more="source_limits.attacker.events_per_day = 1") as target:
+        assert target.call(good).reason == "OK"
+        for body, key, reason in (
+            (good, wrong_key, "UNAUTHENTICATED"),
+            (request_of(4 * MIB + 1), target.key, "BATCH_TOO_LARGE"),
+            (b"\xff" * 4 * MIB, target.key, "REQUEST_MALFORMED"),
+            (good, target.key, "QUOTA_EXCEEDED"),
+        ):
+            assert {target.call(body, key).reason for _ in range(REFUSALS)} == {reason}
+        assert target.complaints() == []

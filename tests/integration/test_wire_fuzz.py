@@ -1,7 +1,6 @@
 """Whatever comes over the wire: workers live, answers are typed, memory is bounded, nothing that was sent is told."""
 
 import asyncio
-import os
 import random
 import threading
 from collections.abc import Iterator
@@ -32,10 +31,7 @@ from tests.chaos.source import Source
 from tests.chaos.target import Target
 from tests.generated import an_event
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif("MANGROVE_HOSTILE" not in os.environ, reason="floods and slow clients: run `make test-hostile`"),
-]
+pytestmark = pytest.mark.slow
 
 HEALTHY_S = 5.0
 """What others may wait while a worker looks at one request, generous for a busy machine."""
