@@ -18,6 +18,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "installing the pinned dependencies (2 to 4 minutes the first time) …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# A folder `mangrove` beside a script, such as a clone, would be found before the editable install's import hook.
+	@printf '%s\n' "$(CURDIR)" "$(CURDIR)/protos/gen/python" > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/mangrove-clone.pth
 	@touch $(STAMP)
 
 java:

@@ -40,7 +40,8 @@ def list_callers(home: HomeOption = DEFAULT_HOME) -> None:
         if not caller.key:
             table.add_row(caller.name, caller.role, "none", "", "", "", beside)
         for key in caller.key:
-            ends = "over" if key.is_over(now) else _shown(key.not_after)
+            ended = "revoked" if key.revoked_at else "over"
+            ends = ended if key.is_over(now) else _shown(key.not_after)
             channels = ", ".join(key.channels or ("all",)) if caller.role == "source" else "-"
             table.add_row(caller.name, caller.role, key.key_id, _shown(key.made_at), ends, channels, beside)
     Console().print(table)

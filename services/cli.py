@@ -1,67 +1,26 @@
-"""The command line: composition only. Every command lives beside what it runs."""
+"""The command line's way in: it ends cleanly whatever happens, also while the libraries are still being loaded."""
 
 import os
+import signal
 import sys
-from typing import Annotated
 
-import typer
-
-from privacy.errors import MangroveError
-from services import log
-from services.access_commands import app as access_app
-from services.adapters.commands import app as import_app
-from services.bench_commands import app as bench_app
-from services.collector.commands import app as collector_app
-from services.collector.commands import lander_app
-from services.collector.quarantine_commands import app as quarantine_app
-from services.demo.commands import demo
-from services.edge.commands import app as edge_app
-from services.lake_commands import app as lake_app
-from services.lake_commands import ml_app
-from services.masking_commands import app as masking_app
-from services.options import DEFAULT_HOME, HomeOption
-from services.private_query.commands import app as query_app
-from services.private_query.commands import budget_app
-from services.simulator.commands import simulate
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Mangrove: customer events from every channel, masked, resolved into journeys, answered privately.",
-)
-app.add_typer(access_app, name="access")
-app.add_typer(collector_app, name="collector")
-app.add_typer(edge_app, name="edge")
-app.add_typer(lander_app, name="lander")
-app.add_typer(quarantine_app, name="quarantine")
-app.add_typer(import_app, name="import")
-app.add_typer(lake_app, name="lake")
-app.add_typer(bench_app, name="bench")
-app.add_typer(ml_app, name="ml")
-app.add_typer(masking_app, name="masking")
-app.add_typer(query_app, name="query")
-app.add_typer(budget_app, name="budget")
-app.command(epilog="Example: mangrove simulate --home .mangrove --people 500 --seed 7")(simulate)
-app.command(epilog="Example: mangrove demo --home .mangrove --people 2500")(demo)
-
-
-@app.command(epilog="Example: mangrove init --home .mangrove --source webshop --partner insights")
-def init(
-    home: HomeOption = DEFAULT_HOME,
-    source: Annotated[str, typer.Option(help="Name of a source of events.")] = "demo",
-    partner: Annotated[str, typer.Option(help="Name of a partner team that may ask.")] = "partner",
-) -> None:
-    """Make keys, a source, a partner and the configuration; run again, it adds what is missing."""
-    from services.installation import install
-
-    installed = install(home, source=source, partner=partner)
-    for name in installed.new_callers:
-        typer.echo(f"made the API key of '{name}': {home / 'credentials' / name}.key")
-    typer.echo(f"the installation is in {home}; back up keys.json: without it no pseudonym can be made again")
+_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line; an error that a user can act on is one sentence, never a stack trace."""
+    before = signal.getsignal(signal.SIGINT)  # who starts a command in the background may have it ignore Ctrl-C
+    if before is signal.default_int_handler:
+        # Until the commands are loaded there is nothing to end in order, and libraries make other errors of Ctrl-C.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
+
+    import typer
+
+    from privacy.errors import MangroveError
+    from services import log
+    from services.commands import app
+
+    signal.signal(signal.SIGINT, before)
     log.configure()
     try:
         app()
@@ -75,7 +34,7 @@ def main() -> None:
         typer.secho(f"UNEXPECTED: {sentence}", fg=typer.colors.RED, err=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 
 from privacy.errors import MangroveError
 from services.access import Authenticator
+from services.addresses import checked, why_not
 from services.audit import AuditLog
 from services.grpc_gate import Gate
 from services.grpc_room import Limits
@@ -198,24 +199,24 @@ def reserved(address: str, wait_s: float) -> Iterator[str]:
         wait_s: How long to wait for earlier processes that still drain, in seconds.
 
     Raises:
-        CannotListen: if the address is wrong or taken.
+        AddressInvalid, CannotListen: if the address is none, is not one of this machine, or is taken.
     """
-    host, _, port = address.rpartition(":")
+    host, _, port = checked(address).rpartition(":")
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
-    except (OSError, ValueError, OverflowError):
-        raise CannotListen("The server cannot listen there: the address is no host:port.") from None
+    except (OSError, UnicodeError) as error:
+        raise CannotListen(f"The server cannot listen there: {why_not(error)}") from None
     until = time.monotonic() + wait_s
     with socket.socket(family, kind, protocol) as held:
         while not _is_free(family, place):
             if time.monotonic() >= until:
-                raise CannotListen("The server cannot listen there: the port is in use.")
+                raise CannotListen(f"The server cannot listen there: {why_not(OSError(errno.EADDRINUSE, ''))}")
             time.sleep(_LOOK_S)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             held.bind(place)
-        except OSError:
-            raise CannotListen("The server cannot listen there: the port is in use.") from None
+        except OSError as error:
+            raise CannotListen(f"The server cannot listen there: {why_not(error)}") from None
         yield f"{host}:{held.getsockname()[1]}"
 
 

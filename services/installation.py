@@ -1,6 +1,6 @@
 """Makes an installation: keys, who may call, the configuration.
 
-Running it again adds what is missing and changes nothing else.
+Running it again adds what is missing and changes nothing else; callers are added only when they are named.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from services.audit import AuditLog
 from services.settings import FILE_NAME, Home
 
 POLICY_FILE = "masking.toml"
+FIRST_SOURCE, FIRST_PARTNER = "demo", "partner"
+"""Who may call in a new installation, unless others are named."""
 SECRETS = ("access", "truncation")
 """Secrets beside the pseudonym keys: for hashing API keys, and for the order of truncation."""
 
@@ -51,14 +53,21 @@ class Installed:
 
 
 def install(
-    folder: Path, *, source: str, partner: str, collector_port: int = 50051, query_port: int = 50052
+    folder: Path,
+    *,
+    source: str | None = None,
+    partner: str | None = None,
+    collector_port: int = 50051,
+    query_port: int = 50052,
 ) -> Installed:
     """Make the keys, a source, a partner and the configuration in a folder; what is there stays.
 
+    Where somebody may call already, nobody is added who is not named: a key that nobody asked for is a door.
+
     Args:
         folder: The home folder; it is made with mode 0700.
-        source: Name of a source of events.
-        partner: Name of a partner; a fresh catalogue lets it ask about every dataset.
+        source: Name of a source of events; None for `FIRST_SOURCE` in a new installation and nobody in another.
+        partner: Name of a partner, likewise; a fresh catalogue lets it ask about every dataset.
         collector_port: Where the collector will listen on loopback.
         query_port: Where the query service will listen on loopback.
 
@@ -67,9 +76,14 @@ def install(
         CallerExists: if there is a partner of the source's name, or the other way round.
         KeysUnavailable: if there is a key file that cannot be used.
     """
-    for name in (source, partner):
+    named: tuple[tuple[str | None, str, Role], ...] = (
+        (source, FIRST_SOURCE, "source"),
+        (partner, FIRST_PARTNER, "partner"),
+    )
+    wanted = [(default if name is None else name, role) for name, default, role in named]
+    for name, _ in wanted:
         check_name(name)
-    if source == partner:
+    if wanted[0][0] == wanted[1][0]:
         raise NameInvalid
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -79,7 +93,7 @@ def install(
     catalogue = folder / "catalogue.toml"
     if not catalogue.exists():
         default = (files("services.private_query") / "catalogue.toml").read_text()
-        catalogue.write_text(default.replace('partners = ["partner"]', f'partners = ["{partner}"]'))
+        catalogue.write_text(default.replace('partners = ["partner"]', f'partners = ["{wanted[1][0]}"]'))
     home = Home(folder)
     policy = home.path(home.settings.masking)
     if home.settings.masking == POLICY_FILE and not policy.exists():
@@ -88,7 +102,8 @@ def install(
     make_key_file(keys, (*PERSON_TYPES, *REFERENCE_TYPES, *MASKED_TYPES, *SECRETS))
     administration = administration_of(home, FileKeyProvider(keys).secret("access"))
     known = administration.callers() if home.path(home.settings.access).exists() else ()
-    wanted: tuple[tuple[str, Role], ...] = ((source, "source"), (partner, "partner"))
+    if known:
+        wanted = [(name, role) for name, _, role in named if name is not None]
     made = [name for name, role in wanted if (name, role) not in {(entry.name, entry.role) for entry in known}]
     for name, role in wanted:
         if name in made:
@@ -97,7 +112,7 @@ def install(
 
 
 def api_key_of(home: Home, name: str) -> str:
-    """Return the API key that `mangrove init` left for a caller.
+    """Return the API key that was left for a caller when it was made.
 
     Raises:
         CredentialMissing: if it left none, or the file was moved.
@@ -106,7 +121,9 @@ def api_key_of(home: Home, name: str) -> str:
         return credential_path(home, name).read_text().strip()
     except FileNotFoundError:
         raise CredentialMissing(
-            f"There is no credential for '{name}' in this home folder. Run `mangrove init` with that name."
+            f"There is no credentials/{name}.key in this home folder: its key was handed over, or there is no such "
+            f"caller. `mangrove access list` shows who there is; `mangrove access add {name}` makes a source, and "
+            f"`mangrove access rotate {name}` gives one that there is a new key."
         ) from None
 
 

@@ -32,6 +32,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from privacy.errors import MangroveError
+from services.addresses import checked, why_not
 
 log = structlog.get_logger()
 
@@ -179,19 +180,17 @@ def serve(address: str, folder: Path | None, extra: Sequence[Collector] = ()) ->
         extra: Collectors that are asked at each scrape. They run in the serving thread.
 
     Raises:
-        MetricsUnavailable: if nothing can listen there.
+        AddressInvalid, MetricsUnavailable: if nothing can listen there.
     """
-    host, _, port = address.rpartition(":")
+    host, _, port = checked(address).rpartition(":")
     host = host.strip("[]")
     registry = CollectorRegistry()
     for collector in (REGISTRY if folder is None else _AllProcesses(folder), *extra):
         registry.register(collector)
     try:
         return Endpoint(make_server(host, int(port), _app(registry), _Server6 if ":" in host else _Server, _Handler))
-    except (OSError, ValueError, OverflowError):
-        raise MetricsUnavailable(
-            "Metrics cannot be served there: the address is wrong or the port is in use. See metrics_port."
-        ) from None
+    except (OSError, UnicodeError) as error:
+        raise MetricsUnavailable(f"Metrics cannot be served there (see metrics_port): {why_not(error)}") from None
 
 
 def _app(registry: CollectorRegistry) -> Callable[..., Iterable[bytes]]:

@@ -2,15 +2,34 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from privacy.errors import MangroveError
+from services.addresses import AddressInvalid, checked
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 FILE_NAME = "mangrove.toml"
 
 PurposeName = Literal["service", "analytics", "learning"]
+
+
+def _address(text: str) -> str:
+    try:
+        return checked(text)
+    except AddressInvalid as error:
+        raise ValueError(error.sentence) from None
+
+
+def _address_or_none(text: str) -> str:
+    return _address(text) if text else text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class SettingsInvalid(MangroveError):
@@ -61,7 +80,9 @@ class SourceLimits(_Section):
 class CollectorSettings(_Section):
     """The collector: where it listens, how much it takes at once, how it defends itself.
 
-    `tls_client_ca` asks every client for a certificate of that authority. `max_calls` bounds the calls,
+    `tls_client_ca` asks every client for a certificate of that authority; `local_cert` and `local_key` are what
+    commands of this installation show then (the edge, imports, simulate, status), empty for `tls_cert` and `tls_key`.
+    `max_calls` bounds the calls,
     `max_streams` the streams and `max_held_bytes` the bytes of requests that a worker holds at once, and a quarter of
     calls and streams is kept from any one source; `receive_s` is how long a client may take
     to hand a request over. `unknown_fields` says what becomes of events with fields that the schema does not
@@ -69,12 +90,14 @@ class CollectorSettings(_Section):
     for `pause_s`, so that health checks can see it go, and then lets running ones finish within `drain_s`.
     """
 
-    address: str = "127.0.0.1:50051"
-    metrics_port: int = Field(0, ge=0, le=65535)
+    address: Address = "127.0.0.1:50051"
+    metrics_port: Port = 0
     workers: int = Field(1, ge=1, le=64)
     tls_cert: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
+    local_cert: str = ""
+    local_key: str = ""
     reflection: bool = False
     max_events: int = Field(1000, ge=1, le=10_000)
     max_batch_bytes: int = Field(4 * 1024 * 1024, ge=1024)
@@ -109,17 +132,21 @@ class WebhookSettings(_Section):
 class EdgeSettings(_Section):
     """The HTTP edge: where it listens, how much it takes, where the collector is and which webhooks it serves.
 
-    `collector` is host:port, empty for this installation's own; `collector_ca` the PEM file of its authority.
+    `collector` is host:port, empty for this installation's own, which is reached as `[collector]` says. Of another
+    one `collector_ca` is the PEM file of its authority, `collector_cert` and `collector_key` the edge's own
+    certificate, if it asks for one; of this installation's own they take the place of what `[collector]` says.
     `default_purposes` is what customers allowed when a message says nothing about it, `consent_categories` what
     the categories of a message's consent allow. `webhooks` are declared by name; the name is part of the URL,
     /webhooks/NAME.
     """
 
-    address: str = "127.0.0.1:8080"
+    address: Address = "127.0.0.1:8080"
     tls_cert: str = ""
     tls_key: str = ""
-    collector: str = ""
+    collector: Annotated[str, AfterValidator(_address_or_none)] = ""
     collector_ca: str = ""
+    collector_cert: str = ""
+    collector_key: str = ""
     max_body_bytes: int = Field(512 * 1024, ge=1024)
     timeout_s: float = Field(10.0, gt=0)
     drain_s: float = Field(10.0, gt=0)
@@ -144,7 +171,7 @@ class LanderSettings(_Section):
     max_bytes: int = Field(32 * 1024 * 1024, ge=1024)
     remembered: int = Field(5_000_000, ge=1000)
     poll_s: float = Field(0.5, gt=0)
-    metrics_port: int = Field(0, ge=0, le=65535)
+    metrics_port: Port = 0
     compact_every: int = Field(120, ge=2)
     emotion_days: int = Field(30, ge=1)
 
@@ -152,8 +179,8 @@ class LanderSettings(_Section):
 class QuerySettings(_Section):
     """The private query service: where it listens, its ledger and its catalogue."""
 
-    address: str = "127.0.0.1:50052"
-    metrics_port: int = Field(0, ge=0, le=65535)
+    address: Address = "127.0.0.1:50052"
+    metrics_port: Port = 0
     tls_cert: str = ""
     tls_key: str = ""
     reflection: bool = False
@@ -206,8 +233,8 @@ class Home:
                 f"{FILE_NAME} is not valid TOML. Mend it, or make a new one with `mangrove init`."
             ) from None
         except ValidationError as error:
-            where = ", ".join(".".join(str(p) for p in e["loc"]) for e in error.errors())
-            raise SettingsInvalid(f"{FILE_NAME} breaks a rule at: {where}. See infra/config/mangrove.toml.") from None
+            where = "; ".join(_broken(one) for one in error.errors())
+            raise SettingsInvalid(f"{FILE_NAME} breaks a rule at {where}. See infra/config/mangrove.toml.") from None
 
     def path(self, relative: str) -> Path:
         """Where a configured path lies: relative ones are below the home folder."""
@@ -217,3 +244,17 @@ class Home:
     def lake_root(self) -> str:
         """The lake's root: a local folder, or a URL such as s3a://bucket/lake."""
         return self.settings.lake if "://" in self.settings.lake else str(self.path(self.settings.lake))
+
+
+def _broken(error: "ErrorDetails") -> str:
+    """Say where a rule is broken and what it is, without what stands there: it may be a secret at a wrong place."""
+    context = error.get("ctx", {})
+    rules = {
+        "extra_forbidden": "there is no such setting",
+        "less_than_equal": f"at most {context.get('le')}",
+        "greater_than_equal": f"at least {context.get('ge')}",
+        "literal_error": f"one of {context.get('expected')}",
+        "value_error": str(context.get("error", "")).rstrip("."),
+    }
+    rule = rules.get(error["type"], "")
+    return ".".join(str(part) for part in error["loc"]) + (f" ({rule})" if rule else "")

@@ -135,7 +135,10 @@ class Supervisor:
         hopeless = os.waitstatus_to_exitcode(status) == _GIVE_UP and not one.steady
         one.wait_s = 0.0 if lasted > _STEADY_S else min(max(one.wait_s * 2, _FIRST_WAIT_S), _LONGEST_WAIT_S)
         one.start_at = time.monotonic() + one.wait_s
-        log.warning("ended", child=one.child.name, pid=one.pid, cause=cause, start_again_s=one.wait_s)
+        if hopeless or signal.sigpending() & {signal.SIGTERM, signal.SIGINT}:
+            log.warning("ended", child=one.child.name, pid=one.pid, cause=cause, stopping=True)
+        else:
+            log.warning("ended", child=one.child.name, pid=one.pid, cause=cause, start_again_s=one.wait_s)
         self._on_end(one.pid, cause)
         one.pid = 0
         return hopeless

@@ -152,7 +152,7 @@ def _number_check(limits: Limits) -> Check:
 
     def check(value: float) -> Broken | None:
         if not low <= value <= high:
-            return "RANGE", f"It must be a number from {low:g} to {high:g}."
+            return "RANGE", f"It must be a number from {low:.15g} to {high:.15g}."
         return None
 
     return check

@@ -17,6 +17,8 @@ from services.private_files import write_private
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CERTIFICATE = re.compile(r"[\x21-\x7e]{1,255}")
+# How long keys that open nothing stay in the file, so that the audit can name whose they were.
+_REMEMBERED = timedelta(days=90)
 
 
 class NameInvalid(MangroveError):
@@ -61,7 +63,7 @@ class KeyUnknown(MangroveError):
     reason = "KEY_UNKNOWN"
 
     def __init__(self, entry: Entry) -> None:
-        ids = ", ".join(key.key_id for key in entry.key)
+        ids = ", ".join(key.key_id for key in entry.key if key.revoked_at is None)
         super().__init__(
             f"Name one of the keys of '{entry.name}' with --key: {ids}."
             if ids
@@ -134,10 +136,12 @@ class Administration:
             raise ScopeInvalid("A certificate's name is 1 to 255 printable ASCII characters without spaces.")
         with self._changing() as before:
             known = [entry for entry in before.caller if entry.name == name]
-            if any(entry.role != role or entry.key for entry in known):
+            old = tuple(key for entry in known for key in entry.key)
+            if any(entry.role != role for entry in known) or any(key.revoked_at is None for key in old):
                 raise CallerExists(name)
-            key, api_key = self._new_key(role, channels or None, taken=())
-            entry = Entry(name=name, role=role, certificates=tuple(certificates) or None, key=(key,))
+            key, api_key = self._new_key(role, channels or None, taken=[k.key_id for k in old])
+            kept = _remembered(old, datetime.now(UTC))
+            entry = Entry(name=name, role=role, certificates=tuple(certificates) or None, key=(*kept, key))
             self._audit.note(
                 "access.add",
                 caller=name,
@@ -153,7 +157,7 @@ class Administration:
     def rotate(self, name: str, *, overlap: timedelta, key_id: str = "") -> Rotated:
         """Give a caller a new key with the scope of an old one, which ends after `overlap`.
 
-        Keys that ended before are struck out.
+        Keys that ended more than 90 days ago are struck out.
 
         Args:
             name: The caller.
@@ -171,8 +175,9 @@ class Administration:
             until = now + overlap if overlap > timedelta() else None
             if until is not None and old.not_after is not None:
                 until = min(until, old.not_after)
-            kept = [old.model_copy(update={"not_after": until}) if k is old else k for k in entry.key]
-            keys = [k for k in kept if not k.is_over(now) and (k.key_id != old.key_id or until is not None)]
+            ending = {"revoked_at": now.replace(microsecond=0)} if until is None else {"not_after": until}
+            kept = [old.model_copy(update=ending) if k is old else k for k in entry.key]
+            keys = _remembered(kept, now)
             self._audit.note(
                 "access.rotate",
                 caller=name,
@@ -186,18 +191,21 @@ class Administration:
         return Rotated(key.key_id, old.key_id, until)
 
     def revoke(self, name: str, *, key_id: str = "") -> tuple[str, ...]:
-        """Strike out a caller's keys, or one of them, and return their ids. The caller stays, without keys.
+        """Have a caller's keys, or one of them, open nothing any more; return their ids.
+
+        The caller and the revoked keys stay in the file, for the audit to name them.
 
         Raises:
             CallerUnknown, KeyUnknown: if there is no such caller or key.
         """
+        now = datetime.now(UTC).replace(microsecond=0)
         with self._changing() as before:
             entry = _only(before, name)
-            gone = (_key(entry, key_id),) if key_id else entry.key
-            left = tuple(key for key in entry.key if key not in gone)
+            gone = (_key(entry, key_id),) if key_id else tuple(key for key in entry.key if key.revoked_at is None)
+            keys = [key.model_copy(update={"revoked_at": now}) if key in gone else key for key in entry.key]
             ids = tuple(key.key_id for key in gone)
             self._audit.note("access.revoke", caller=name, role=entry.role, key_ids=list(ids))
-            changed = entry.model_copy(update={"key": left})
+            changed = entry.model_copy(update={"key": tuple(keys)})
             self._write([changed if e is entry else e for e in before.caller])
         return ids
 
@@ -240,10 +248,15 @@ def _only(callers: AccessFile, name: str) -> Entry:
 
 
 def _key(entry: Entry, key_id: str) -> Key:
-    found = [key for key in entry.key if key.key_id == key_id]
+    found = [key for key in entry.key if key.key_id == key_id and key.revoked_at is None]
     if not found:
         raise KeyUnknown(entry)
     return found[0]
+
+
+def _remembered(keys: Sequence[Key], now: datetime) -> tuple[Key, ...]:
+    """Return keys without those that ended long ago."""
+    return tuple(key for key in keys if (ended := key.ended_at(now)) is None or now - ended < _REMEMBERED)
 
 
 def _current(entry: Entry, now: datetime) -> Key:

@@ -21,7 +21,7 @@ class Unauthenticated(MangroveError):
     """No key, or one that opens nothing here. A caller is not told which.
 
     Args:
-        cause: For the audit alone: KEY_MISSING, KEY_UNKNOWN, KEY_OVER or CERTIFICATE_OTHER.
+        cause: For the audit alone: KEY_MISSING, KEY_UNKNOWN, KEY_OVER, KEY_REVOKED or CERTIFICATE_OTHER.
         caller: For the audit alone: whose key it is, empty if nobody's.
         key_id: For the audit alone: which key it is, empty if nobody's.
     """
@@ -98,6 +98,8 @@ class Authenticator:
         if holder is None:
             raise Unauthenticated("KEY_UNKNOWN")
         caller = holder.caller
+        if holder.key.revoked_at is not None:
+            raise Unauthenticated("KEY_REVOKED", caller.name, caller.key_id)
         if holder.key.is_over(datetime.now(UTC)):
             raise Unauthenticated("KEY_OVER", caller.name, caller.key_id)
         if holder.certificates is not None and holder.certificates.isdisjoint(peer_names):

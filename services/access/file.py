@@ -32,8 +32,9 @@ class AccessFileInvalid(MangroveError):
 class Key(BaseModel):
     """A key of a caller.
 
-    `made_at` is None if nobody wrote it down. From `not_after` on the key opens nothing. `channels` are those a
-    source may send events of with it, None for all.
+    `made_at` is None if nobody wrote it down. From `not_after` on the key opens nothing. With `revoked_at` it opens
+    nothing, whatever the clock says; it stays so that the audit can name whose it was. `channels` are those a source
+    may send events of with it, None for all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,11 +43,16 @@ class Key(BaseModel):
     key_hash: str
     made_at: AwareDatetime | None = None
     not_after: AwareDatetime | None = None
+    revoked_at: AwareDatetime | None = None
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)] | None = None
 
     def is_over(self, now: datetime) -> bool:
         """Whether the key opens nothing any more."""
-        return self.not_after is not None and self.not_after <= now
+        return self.revoked_at is not None or (self.not_after is not None and self.not_after <= now)
+
+    def ended_at(self, now: datetime) -> datetime | None:
+        """Since when the key opens nothing; None if it does not end before `now`."""
+        return (self.revoked_at or self.not_after) if self.is_over(now) else None
 
 
 def _flat(value: Any) -> Any:
@@ -149,7 +155,8 @@ def _entry(entry: Entry) -> str:
         lines.append(f"certificates = {json.dumps(entry.certificates)}")
     for key in entry.key:
         lines += ["", "[[caller.key]]", f"key_id = {json.dumps(key.key_id)}", f"key_hash = {json.dumps(key.key_hash)}"]
-        for name, time in (("made_at", key.made_at), ("not_after", key.not_after)):
+        times = (("made_at", key.made_at), ("not_after", key.not_after), ("revoked_at", key.revoked_at))
+        for name, time in times:
             if time is not None:
                 lines.append(f"{name} = {time.astimezone(UTC).isoformat()}")
         if key.channels is not None:

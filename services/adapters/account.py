@@ -126,6 +126,8 @@ class Account:
 def _verdicts_line(events: int, tally: Tally) -> str:
     verdicts = ", ".join(f"{count} {name}" for name, count in sorted(tally.verdicts.items()))
     undelivered = f", {tally.undelivered} undelivered" if tally.undelivered else ""
+    if not events:
+        return "0 events: nothing to send"
     return f"{_counted(events, 'event')}: {verdicts or 'no answer'}{undelivered}"
 
 

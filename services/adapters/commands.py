@@ -39,21 +39,29 @@ def _imports() -> None:
     """Send foreign files through the collector."""
 
 
-@app.command(epilog="Example: mangrove import transcripts dialogues.jsonl --home .mangrove --source demo")
+@app.command(epilog="Example: mangrove import transcripts dialogues.jsonl --purpose analytics --source demo")
 def transcripts(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Dialogues as JSON lines.")],
     home: HomeOption = DEFAULT_HOME,
     source: _Source = "demo",
+    purpose: Annotated[
+        list[Purpose] | None,
+        typer.Option(help="What the customers allowed; repeat it. Without analytics the collector refuses everything."),
+    ] = None,
     start: Annotated[datetime, typer.Option(help="When the first dialogue began, UTC.")] = datetime(2026, 1, 5),
 ) -> None:
-    """Send dialogues (`dialogue_id`, `turns` of `user`, `agent`, `satisfaction`) to a running collector."""
+    """Send dialogues (`dialogue_id`, `turns` of `user`, `agent`, `satisfaction`) to a running collector.
+
+    The files say nothing of what the customers allowed, so --purpose has to; nothing is allowed by itself.
+    """
     from services.adapters.account import Account, Mapped
     from services.adapters.sending import send, watched
     from services.adapters.transcripts import read_transcripts
 
     began = start.replace(tzinfo=UTC)
-    total = sum(1 for _ in groupby(read_transcripts(file, began), lambda event: event.conversation_id))
-    dialogues = groupby(read_transcripts(file, began), lambda event: event.conversation_id)
+    allowed = [one.value for one in purpose or ()]
+    total = sum(1 for _ in groupby(read_transcripts(file, began, allowed), lambda event: event.conversation_id))
+    dialogues = groupby(read_transcripts(file, began, allowed), lambda event: event.conversation_id)
     outcomes = (Mapped(number, tuple(events)) for number, (_, events) in enumerate(dialogues, 1))
     account = Account("dialogue")
     send(watched(outcomes, account, total, lambda: account.records), Home(home), source, account)
@@ -76,7 +84,8 @@ def table(
 
     Rows that cannot be mapped and events that are refused are counted by reason, with their lines; the others go
     on. The exit code is 1 if there were more of them than --max-rejects. Importing the same file again changes
-    nothing: what was taken counts as DUPLICATE. With --dry-run the whole file is read and nothing is sent.
+    nothing: the lake keeps each event once, whether it is told as DUPLICATE or, by another worker of the collector,
+    as ACCEPTED. With --dry-run the whole file is read and nothing is sent.
     """
     from services.adapters.account import Account, Unmapped
     from services.adapters.sending import send, watched

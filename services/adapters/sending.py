@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from services.adapters.account import Account, Mapped, Outcome
 from services.clients.collector import CollectorClient
-from services.clients.connection import ClientTls
+from services.clients.own_collector import address_of, tls_of
 from services.installation import api_key_of
 from services.settings import Home
 
@@ -59,14 +59,12 @@ def send(outcomes: Iterable[Outcome], home: Home, source: str, account: Account,
                 if strict and account.rejected:
                     break
     except KeyboardInterrupt:
-        typer.echo("Interrupted. Import it again: what was taken counts as duplicate.", err=True)
+        typer.echo("Interrupted. Import it again: what was taken is not taken twice.", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     finally:
         typer.echo("\n".join(account.lines(client.tally)))
 
 
 def _client_of(home: Home, source: str, account: Account) -> CollectorClient:
-    settings = home.settings.collector
-    # It runs where the collector does: nobody but the holder of that certificate may answer.
-    tls = ClientTls(ca=home.path(settings.tls_cert)) if settings.tls_cert else None
-    return CollectorClient(settings.address, api_key_of(home, source), tls=tls, on_verdicts=account.note_verdicts)
+    api_key = api_key_of(home, source)
+    return CollectorClient(address_of(home), api_key, tls=tls_of(home), on_verdicts=account.note_verdicts)

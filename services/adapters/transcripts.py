@@ -4,7 +4,7 @@ Each user and each agent text that is not empty becomes a message; a label becom
 The files carry no times: turns are set a minute apart from a start that the caller gives.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,6 @@ from mangrove.privacy.v1 import options_pb2
 from privacy.errors import MangroveError
 
 _APART = timedelta(seconds=30)
-_PURPOSES = (event_pb2.PURPOSE_SERVICE, event_pb2.PURPOSE_ANALYTICS, event_pb2.PURPOSE_LEARNING)
 
 
 class TranscriptMalformed(MangroveError):
@@ -38,21 +37,25 @@ class _Turn:
     satisfaction: int | None
 
 
-def read_transcripts(path: Path, start: datetime) -> Iterator[event_pb2.Event]:
+def read_transcripts(path: Path, start: datetime, purposes: Sequence[str]) -> Iterator[event_pb2.Event]:
     """Yield the events of every dialogue of a file, in its order.
 
     Args:
         path: The file.
         start: When the first dialogue began; each next one begins a minute later.
+        purposes: What the customers allowed: service, analytics, learning.
 
     Raises:
         TranscriptMalformed: at the first line that is not a dialogue.
     """
+    consent = event_pb2.Consent(purposes=[event_pb2.Purpose.Value(f"PURPOSE_{one.upper()}") for one in purposes])
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
                 dialogue_id, turns = _parse(line, number)
-                yield from _events(dialogue_id, turns, start + timedelta(minutes=number))
+                for event in _events(dialogue_id, turns, start + timedelta(minutes=number)):
+                    event.consent.CopyFrom(consent)
+                    yield event
 
 
 def _parse(line: bytes, number: int) -> tuple[str, list[_Turn]]:
@@ -98,7 +101,6 @@ def _event(
         channel=event_pb2.CHANNEL_CHAT,
         occurred_at_unix_nano=int(at.timestamp() * 1000) * 1_000_000,
         identifiers=[customer],
-        consent=event_pb2.Consent(purposes=_PURPOSES),
         conversation_id=dialogue_id,
         conversation_started=conversation_started,
         message_sent=message_sent,

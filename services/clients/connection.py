@@ -34,12 +34,14 @@ class ClientTls:
     """TLS of a client, as PEM files.
 
     `ca` is the authority that signed the server's certificate; None for the authorities that gRPC brings along.
-    `cert` and `key` are the client's own, for servers that ask for one (mTLS): both or none.
+    `cert` and `key` are the client's own, for servers that ask for one (mTLS): both or none. `name` is what the
+    server's certificate has to be for, empty for the host that is called.
     """
 
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
+    name: str = ""
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Read the files.
@@ -72,7 +74,7 @@ def channel(
     Raises:
         TlsInvalid: if the files for TLS are of no use.
     """
-    how = _how(gzip, largest_answer)
+    how = _how(tls, gzip, largest_answer)
     return grpc.secure_channel(address, tls.credentials(), **how) if tls else grpc.insecure_channel(address, **how)
 
 
@@ -80,7 +82,7 @@ def aio_channel(
     address: str, tls: ClientTls | None = None, *, gzip: bool = False, largest_answer: int = _LARGEST_ANSWER
 ) -> grpc.aio.Channel:
     """Open a channel for asyncio; arguments and errors are those of `channel`."""
-    how = _how(gzip, largest_answer)
+    how = _how(tls, gzip, largest_answer)
     if tls is None:
         return grpc.aio.insecure_channel(address, **how)
     return grpc.aio.secure_channel(address, tls.credentials(), **how)
@@ -91,6 +93,8 @@ def bearer(api_key: str) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {api_key}"),)
 
 
-def _how(gzip: bool, largest_answer: int) -> dict[str, Any]:
-    options = [*_OPTIONS, ("grpc.max_receive_message_length", largest_answer)]
+def _how(tls: ClientTls | None, gzip: bool, largest_answer: int) -> dict[str, Any]:
+    options: list[tuple[str, int | str]] = [*_OPTIONS, ("grpc.max_receive_message_length", largest_answer)]
+    if tls is not None and tls.name:
+        options.append(("grpc.ssl_target_name_override", tls.name))
     return {"options": options, "compression": grpc.Compression.Gzip if gzip else None}

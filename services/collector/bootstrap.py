@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from prometheus_client.registry import Collector
+
 from privacy.errors import MangroveError
 from privacy.masking import EventMasker, Masker, Policy
 from privacy.masking.actions import TOKEN_TYPES
@@ -23,7 +25,7 @@ from services.collector.handlers import Collecting
 from services.collector.journals.chosen import feeds_at, journal_at, journal_states, lost_through
 from services.collector.landed import LandedKeys
 from services.collector.lander import Lander
-from services.collector.metrics import RESTARTS, WORKERS, DiskMetrics, JournalMetrics
+from services.collector.metrics import RESTARTS, WORKERS, DamagedMetrics, DiskMetrics, JournalMetrics
 from services.collector.quota import Quotas
 from services.collector.tables import DeltaLandedTable
 from services.collector.worker import Worker, serve
@@ -207,7 +209,9 @@ def _serve_metrics(home: Home, counts: Path, lifeline: int) -> None:
     if "://" not in settings.lake:
         folders["lake"] = Path(home.lake_root)
     host = settings.collector.address.rpartition(":")[0]
-    extra = (JournalMetrics(lambda: journal_states(home)), DiskMetrics(folders))
+    extra: list[Collector] = [JournalMetrics(lambda: journal_states(home)), DiskMetrics(folders)]
+    if settings.journal.kind == "sqlite":
+        extra.append(DamagedMetrics(folders["journal"]))
     endpoint = metrics.serve(f"{host}:{settings.collector.metrics_port}", counts, extra)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

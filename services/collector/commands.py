@@ -25,8 +25,11 @@ def serve(
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0 for as many as the settings say.")] = 0,
 ) -> None:
     """Serve CollectorService until SIGTERM or Ctrl-C, then drain; dead workers are started again."""
+    from services.addresses import checked
     from services.collector.bootstrap import serve_collector
 
+    if address:
+        checked(address)
     raise typer.Exit(serve_collector(Home(home), address, workers))
 
 
@@ -38,9 +41,12 @@ def salvage(
     from services.collector.journals.salvage import salvage as run
 
     found = run(journal)
+    if not found.journal:
+        typer.echo("Nothing could be read: the file is no journal of a collector, or nothing of its records is left.")
+        raise typer.Exit(1)
     typer.echo(f"{found.records} records whole, {found.mended} mended without {found.lost_lines} lines of theirs")
     typer.echo(f"{found.missing} records between the first and the last could not be read")
-    typer.echo(f"what was read waits to be landed in {found.journal}" if found.journal else "nothing could be read")
+    typer.echo(f"what was read waits to be landed in {found.journal}")
 
 
 @lander_app.command(epilog="Example: mangrove lander run --home .mangrove --once")

@@ -15,7 +15,7 @@ import structlog
 
 from privacy.errors import MangroveError
 from services import tracing
-from services.collector.metrics import CONFLICTS, LANDED, REPEATS, ROUND_SECONDS
+from services.collector.metrics import CONFLICTS, LANDED, NOT_LANDED, REPEATS, ROUND_SECONDS
 from services.collector.ports import (
     Feed,
     Feeds,
@@ -104,6 +104,7 @@ class Lander:
         next round; it does not keep the others waiting.
         """
         landed = Landed()
+        NOT_LANDED.clear()
         try:
             feeds = self._feeds.assigned()
         except JournalUnavailable as error:
@@ -184,7 +185,9 @@ class Lander:
             events, refusals, repeats = self._moved(feed, records, through)
         self._through[feed.journal_id] = through
         ROUND_SECONDS.observe(time.monotonic() - started)
-        log.info("landed", journal=feed.name, events=events, refusals=refusals, repeats=repeats, through=through)
+        # A round of nothing but repeats is no news.
+        tell = log.info if events or refusals else log.debug
+        tell("landed", journal=feed.name, events=events, refusals=refusals, repeats=repeats, through=through)
         is_cut = sum(len(record.events) + len(record.refusals) for record in records) >= self._settings.max_bytes
         return Landed(events, refusals, repeats, left=int(is_cut))
 
@@ -207,6 +210,7 @@ class Lander:
         return appended, len(rows) - appended
 
     def _tell(self, name: str, error: MangroveError, journal_id: str = "") -> None:
+        NOT_LANDED.labels(error.reason).inc()
         if time.monotonic() - self._told.get(name, -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
             self._told[name] = time.monotonic()
             log.error("journal_not_landed", journal=name, id=journal_id, reason=error.reason, sentence=error.sentence)

@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from privacy.errors import MangroveError
-from services.collector.status import JournalState
+from services.collector.status import JournalState, damaged_journals
 
 log = structlog.get_logger()
 
@@ -53,6 +53,9 @@ ROUND_SECONDS = Histogram(
     buckets=(0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
 )
 CONFLICTS = Counter("mangrove_lander_conflicts", "Appends that another lander forestalled.")
+NOT_LANDED = Gauge(
+    "mangrove_lander_journals_not_landed", "Journals that could not be landed in the last round, by reason.", ["reason"]
+)
 
 
 class JournalMetrics(Collector):
@@ -94,6 +97,30 @@ class JournalMetrics(Collector):
             size.add_metric([state.name], state.bytes)
         lag.add_metric([], max((sample.value for sample in age.samples), default=0.0))
         return depth, age, size, lag
+
+
+class DamagedMetrics(Collector):
+    """How many damaged journals were set aside and wait to be salvaged, looked up at each scrape.
+
+    Args:
+        folder: Where SQLite's journals are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def describe(self) -> Iterable[Metric]:
+        """Return the family without samples."""
+        return [self._family()]
+
+    def collect(self) -> Iterable[Metric]:
+        """Return how many there are."""
+        damaged = self._family()
+        damaged.add_metric([], len(damaged_journals(self._folder)))
+        return [damaged]
+
+    def _family(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily("mangrove_journals_damaged", "Damaged journals that were set aside.")
 
 
 class DiskMetrics(Collector):

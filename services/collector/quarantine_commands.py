@@ -1,15 +1,24 @@
 """`mangrove quarantine`: events that broke a rule, and their replay."""
 
 import asyncio
+import re
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from privacy.errors import MangroveError
 from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
+
+if TYPE_CHECKING:
+    from privacy.masking.plan import FieldPlan, MessagePlan
+
+_CONSENT = "consent"
+_REFUSED = ":CHANGE_REFUSED"
+_WHOLE = re.compile("-?[0-9]{1,19}", re.ASCII)
 
 app = typer.Typer(no_args_is_help=True, help="Look at events that broke a rule, and replay them after a fix.")
 
@@ -71,13 +80,15 @@ def replay(
 ) -> None:
     """Hand events that satisfy today's rules to the lander, each once; the others stay in quarantine."""
     from services.audit import AuditLog
+    from services.collector import wire
     from services.collector.bootstrap import event_masker_at
     from services.collector.journals.chosen import replay_journal_at
     from services.collector.quarantine import Chosen, quarantined
     from services.collector.quarantine import replay as run
 
     installation = Home(home)
-    wanted = dict(_change(change) for change in changes or [])
+    fields = dict(_changeable(wire.event_plan()))
+    wanted = dict(_change(change, fields) for change in changes or [])
     masker = event_masker_at(installation)
     waiting = quarantined(installation.lake_root, Chosen(source, violation, event_id))
     if dry_run:
@@ -90,10 +101,39 @@ def replay(
     typer.echo(f"{done.replayed} events {'would be' if dry_run else 'were'} handed to the lander")
     for rule, count in sorted(done.still_broken.items()):
         typer.echo(f"{count} still break {rule}")
+    if any(rule.endswith(_REFUSED) for rule in done.still_broken):
+        typer.echo("--set can change, within the schema's rules and never of another body than the event's:")
+        for path, field in fields.items():
+            typer.echo(f"    {path}: {_values(field)}")
 
 
-def _change(change: str) -> tuple[str, str | None]:
+def _changeable(plan: "MessagePlan", above: str = "") -> "Iterator[tuple[str, FieldPlan]]":
+    """Yield the fields that hold no personal data and may be given another value, by path."""
+    from privacy.masking.plan import Treatment
+
+    for one in plan.fields.values():
+        path = f"{above}{one.name}"
+        if one.repeated or path == _CONSENT:
+            continue
+        if one.child is not None:
+            yield from _changeable(one.child, f"{path}.")
+        elif one.treatment is Treatment.KEEP:
+            yield path, one
+
+
+def _change(change: str, fields: "dict[str, FieldPlan]") -> tuple[str, str | int | None]:
+    from privacy.masking.limits import Kind
+
     path, equals, value = change.partition("=")
     if not path or not equals:
         raise ChangeInvalid
-    return path, value or None
+    is_number = path in fields and fields[path].kind is Kind.INTEGER
+    return path, int(value) if is_number and _WHOLE.fullmatch(value) else value or None
+
+
+def _values(field: "FieldPlan") -> str:
+    from privacy.masking.limits import Kind
+    from privacy.masking.plan import known_names
+
+    names = known_names(field).values()
+    return ", ".join(names) if names else "a whole number" if field.kind is Kind.INTEGER else "a text of its pattern"

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from prometheus_client.parser import text_string_to_metric_families
 
-Health = Literal["SERVING", "NOT_SERVING", "NOT_RUNNING"]
+Health = Literal["SERVING", "NOT_SERVING", "NO_ANSWER", "NOT_RUNNING"]
+"""NOT_RUNNING: nothing listens. NO_ANSWER: something does, and does not answer a health check of ours."""
 
 _LATE_S = 30.0
 
@@ -44,6 +46,7 @@ class Counts:
 class Seen:
     """What can be seen of a collector from outside.
 
+    `tls` is whether it is asked over TLS, `asks_certificate` whether it asks clients for a certificate.
     `counts` is None when no metrics could be read, `metrics_port` 0 when none are served. `events_before` is how
     many events had a verdict `between_s` seconds before `counts`. `disk_free_bytes` is None for journals elsewhere,
     `journals_unread` the sentence that says why they could not be read.
@@ -60,6 +63,8 @@ class Seen:
     disk_free_bytes: int | None = None
     min_free_bytes: int = 0
     last_landed_at: datetime | None = None
+    tls: bool = False
+    asks_certificate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,11 @@ class Status:
     counts: Counts | None
     events_per_s: float | None
     advice: Sequence[str]
+
+
+def damaged_journals(folder: Path) -> list[str]:
+    """Return the names of SQLite journals in a folder that were set aside and not removed since."""
+    return sorted(path.name for path in folder.glob("*.damaged"))
 
 
 def counts_of(exposition: str) -> Counts:
@@ -120,10 +130,23 @@ def summary(seen: Seen) -> Status:
     )
 
 
+def _why_no_answer(seen: Seen) -> str:
+    if seen.asks_certificate:
+        return (
+            "The collector asks clients for a certificate of tls_client_ca: set local_cert and local_key of "
+            "[collector] to one, with its key. Or it is stuck: see its log."
+        )
+    if seen.tls:
+        return "It may have another certificate than tls_cert, speak no TLS, or be stuck: see its log."
+    return "It may speak TLS although tls_cert is not set, be another program, or be stuck: see its log."
+
+
 def _advice(seen: Seen) -> list[str]:
     said = []
     if seen.health == "NOT_RUNNING":
         said.append(f"No collector answers at {seen.address}. Start it with `mangrove collector serve`.")
+    if seen.health == "NO_ANSWER":
+        said.append(f"Something listens at {seen.address}, but does not answer. {_why_no_answer(seen)}")
     if seen.health == "NOT_SERVING":
         said.append("The collector is draining: it finishes what it holds and takes nothing new.")
     if seen.health == "SERVING" and not seen.metrics_port:

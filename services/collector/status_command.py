@@ -1,23 +1,21 @@
 """`mangrove collector status`: looks at a collector from outside, without its keys."""
 
 import shutil
+import socket
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from privacy.errors import MangroveError
-from services.collector.status import Counts, Health, JournalState, Seen, Status, counts_of, summary
+from services.collector.status import Counts, Health, JournalState, Seen, Status, counts_of, damaged_journals, summary
 from services.options import DEFAULT_HOME, HomeOption
-from services.settings import Home, SettingsInvalid
+from services.settings import Home
 from spark_jobs.lake import tables
-
-if TYPE_CHECKING:
-    import grpc
 
 _ANSWER_S = 5.0
 _BETWEEN_S = 1.0
@@ -49,8 +47,10 @@ def look(home: Home, journals: Callable[[Home], list[JournalState]]) -> Status:
         home: The installation.
         journals: Tells the state of its journals.
     """
+    from services.clients.own_collector import address_of
+
     settings = home.settings
-    metrics = f"http://{_reachable(settings.collector.address, settings.collector.metrics_port)}/metrics"
+    metrics = f"http://{address_of(home, settings.collector.metrics_port)}/metrics"
     started = time.monotonic()
     before = _counts(metrics) if settings.collector.metrics_port else None
     if before is not None:
@@ -60,6 +60,8 @@ def look(home: Home, journals: Callable[[Home], list[JournalState]]) -> Status:
         Seen(
             address=settings.collector.address,
             health=_health(home),
+            tls=bool(settings.collector.tls_cert),
+            asks_certificate=bool(settings.collector.tls_client_ca),
             journals=states,
             journals_unread=unread,
             metrics_port=settings.collector.metrics_port,
@@ -73,15 +75,8 @@ def look(home: Home, journals: Callable[[Home], list[JournalState]]) -> Status:
     )
 
 
-def _reachable(address: str, port: int | None = None) -> str:
-    """Return host:port to call a server that listens at `address`, which may mean every interface."""
-    host, _, own_port = address.rpartition(":")
-    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
-    return f"{host}:{own_port if port is None else port}"
-
-
 def _journals(home: Home, journals: Callable[[Home], list[JournalState]]) -> tuple[list[JournalState], str]:
-    damaged = sorted(path.name for path in home.path(home.settings.journal.folder).glob("*.damaged"))
+    damaged = damaged_journals(home.path(home.settings.journal.folder))
     told = f"Damaged journals were set aside: {', '.join(damaged)}. Salvage them: see docs/operations.md."
     try:
         return journals(home), told if damaged else ""
@@ -94,45 +89,24 @@ def _health(home: Home) -> Health:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    with _channel(home) as channel:
+    from services.clients.connection import channel
+    from services.clients.own_collector import address_of, tls_of
+
+    with channel(address_of(home), tls_of(home)) as opened:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=_ANSWER_S)
+            answer = health_pb2_grpc.HealthStub(opened).Check(health_pb2.HealthCheckRequest(), timeout=_ANSWER_S)
         except grpc.RpcError:
-            return "NOT_RUNNING"
+            return "NO_ANSWER" if _listens(address_of(home)) else "NOT_RUNNING"
     return "SERVING" if answer.status == health_pb2.HealthCheckResponse.SERVING else "NOT_SERVING"
 
 
-def _channel(home: Home) -> "grpc.Channel":
-    """Open a channel that trusts the collector's own certificate, and shows the same if one is asked for."""
-    import grpc
-
-    settings = home.settings.collector
-    address = _reachable(settings.address)
-    if not settings.tls_cert:
-        return grpc.insecure_channel(address)
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
     try:
-        cert, key = home.path(settings.tls_cert).read_bytes(), home.path(settings.tls_key).read_bytes()
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
     except OSError:
-        raise SettingsInvalid("The TLS files cannot be read. See tls_cert and tls_key in mangrove.toml.") from None
-    mine = (key, cert) if settings.tls_client_ca else (None, None)
-    return grpc.secure_channel(
-        address,
-        grpc.ssl_channel_credentials(cert, *mine),
-        options=[("grpc.ssl_target_name_override", _name_in(cert))],
-    )
-
-
-def _name_in(certificate: bytes) -> str:
-    """Return a name that a certificate is valid for: it is asked for where it listens, not by that name."""
-    from cryptography import x509
-
-    try:
-        names = x509.load_pem_x509_certificate(certificate).extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        )
-    except (ValueError, x509.ExtensionNotFound):
-        return "localhost"
-    return str(next(iter(names.value)).value)
+        return False
+    return True
 
 
 def _counts(url: str) -> Counts | None:
@@ -166,7 +140,7 @@ def _show(found: Status) -> None:
     from rich.table import Table
 
     console = Console()
-    colour = {"SERVING": "green", "NOT_SERVING": "yellow", "NOT_RUNNING": "red"}[found.health]
+    colour = {"SERVING": "green", "NOT_SERVING": "yellow"}.get(found.health, "red")
     console.print(f"[{colour}]{found.health}[/] at {found.address}")
     facts = Table(show_header=False, box=None)
     for name, value in _facts(found):

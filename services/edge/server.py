@@ -15,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from services.addresses import checked, why_not
 from services.edge.app import Drain
 from services.edge.errors import CannotListen
 
@@ -131,9 +132,10 @@ def listening_at(address: str) -> Generator[socket.socket, None, None]:
     """Yield a socket that listens at host:port, [host]:port for IPv6.
 
     Raises:
-        CannotListen: if the address is wrong, not of this machine or in use.
+        AddressInvalid: if it is no address.
+        CannotListen: if the address is not of this machine or in use.
     """
-    host, _, port = address.rpartition(":")
+    host, _, port = checked(address).rpartition(":")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends answers without delay only where the protocol is told; else each takes 40 ms.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -141,6 +143,6 @@ def listening_at(address: str) -> Generator[socket.socket, None, None]:
         try:
             listener.bind((host.strip("[]"), int(port)))
             listener.listen(_MOST_CONNECTIONS)
-        except (OSError, ValueError, OverflowError):
-            raise CannotListen("The edge cannot listen there: the address is wrong or the port is in use.") from None
+        except (OSError, ValueError, OverflowError) as error:
+            raise CannotListen(f"The edge cannot listen there: {why_not(error)}") from None
         yield listener

@@ -6,9 +6,22 @@ from typing import Any
 
 import orjson
 
+from privacy.errors import MangroveError
 from services.simulator.handover import LAST_MESSAGE
 from services.simulator.recorder import DUPLICATE_SHARE, INVALID_SHARE, LATE_SHARE
 from services.simulator.world import DAYS, World
+
+
+class TruthExists(MangroveError):
+    """There is a truth about another world."""
+
+    reason = "TRUTH_EXISTS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is the truth about another world already, which was sent with other people or another seed; "
+            "nothing was sent now. Name another file with --truth, or move that one away."
+        )
 
 
 def truth(world: World) -> dict[str, Any]:
@@ -98,4 +111,23 @@ def _counts(world: World) -> dict[str, Any]:
 
 def write_truth(world: World, path: Path) -> None:
     """Write the truth as JSON. Personal data is not in it."""
-    path.write_bytes(orjson.dumps(truth(world), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2))
+    path.write_bytes(_json(world))
+
+
+def write_new_truth(world: World, path: Path) -> None:
+    """Write the truth where no other one stands; that of the same world may, so that it can be sent again.
+
+    Raises:
+        TruthExists: if there is another world's truth, or any other file.
+    """
+    content = _json(world)
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        if not path.is_file() or path.read_bytes() != content:
+            raise TruthExists from None
+
+
+def _json(world: World) -> bytes:
+    return orjson.dumps(truth(world), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)

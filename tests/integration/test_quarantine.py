@@ -91,7 +91,10 @@ def test_nothing_is_kept_of_an_event_without_consent_and_no_text_can_be_set(home
     assert lander_at(home).drain().refusals == 1
     told = quarantine(home, "replay", "--set", "channel=web", "--set", f"message_sent.text={PHONE}")
     assert "0 events were handed" in told
+    assert "CHANGE_REFUSED" in told and "    channel: web, app, chat" in told
     assert PHONE not in told
+    numbered = quarantine(home, "replay", "--dry-run", "--set", "channel=web", "--set", "message_sent.turn=3")
+    assert "1 events would be handed" in numbered
 
 
 def test_unknown_fields_refuse_an_event_or_are_kept_masked_as_the_policy_says(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
 from services.collector.bootstrap import NothingLost, lander_at, skip_lost
@@ -13,6 +14,8 @@ from services.collector.journals.chosen import feeds_at
 from services.collector.journals.salvage import NoJournal, salvage
 from services.collector.journals.sqlite import SqliteJournal
 from services.collector.journals.sqlite_file import JournalInUse
+from services.collector.metrics import DamagedMetrics
+from services.collector.ports import JournalDamaged
 from services.settings import Home
 from tests.integration.test_kills import fill_journal, in_bronze
 from tests.servers import new_home
@@ -33,6 +36,13 @@ def overwrite(path: Path, at: int, size: int) -> None:
     with path.open("r+b") as file:
         file.seek(at)
         file.write(b"\xa5" * size)
+
+
+def damaged_told(home: Home) -> tuple[float, float]:
+    """What the metrics say: damaged journals that the lander cannot land, and those that were set aside."""
+    name, labels = "mangrove_lander_journals_not_landed", {"reason": JournalDamaged.reason}
+    [family] = DamagedMetrics(home.path("journal")).collect()
+    return REGISTRY.get_sample_value(name, labels) or 0.0, family.samples[0].value
 
 
 def test_a_destroyed_header_loses_nothing(filled: tuple[Home, list[str]]) -> None:
@@ -67,9 +77,11 @@ def test_a_flipped_bit_stops_the_journal_until_it_is_salvaged_and_costs_one_line
     with closing(sqlite3.connect(home.path(JOURNAL))) as db, db:
         db.execute("UPDATE records SET events = CAST(replace(events, '}', ' ') AS BLOB) WHERE sequence = 7")
     lander_at(home).drain()
+    assert damaged_told(home) == (1, 0)
     salvaged = salvage(home.path(JOURNAL))
     assert (salvaged.records, salvaged.mended, salvaged.lost_lines) == (39, 1, 10)
     lander_at(home).drain()
+    assert damaged_told(home) == (0, 1)
     assert len(in_bronze(home)) == 390
     assert set(in_bronze(home)) <= set(ids)
 

@@ -24,8 +24,11 @@ REAL = Path(__file__).parents[3] / "shared/data/satisfaction_jddc.jsonl"
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def import_file(home: Home, file: Path) -> str:
-    arguments = ["import", "transcripts", str(file), "--home", str(home.folder), "--source", "web"]
+ALLOWED = ("--purpose", "service", "--purpose", "analytics", "--purpose", "learning")
+
+
+def import_file(home: Home, file: Path, *allowed: str) -> str:
+    arguments = ["import", "transcripts", str(file), "--home", str(home.folder), "--source", "web", *allowed]
     return subprocess.run(
         [sys.executable, "-m", "services.cli", *arguments], capture_output=True, check=True, text=True, timeout=300
     ).stdout
@@ -47,8 +50,9 @@ def expected_turns(file: Path) -> dict[str, list[tuple[int, str]]]:
 
 def check_arrival(file: Path, home: Home, spark: SparkSession) -> None:
     with collecting(home):
-        import_file(home, file)
-        again = import_file(home, file)
+        assert "ACCEPTED" not in import_file(home, file)  # nobody said that the customers allowed it
+        import_file(home, file, *ALLOWED)
+        again = import_file(home, file, *ALLOWED)
     assert "ACCEPTED" not in again
     lander_at(home).drain()
     run(["refine"], Lake(spark, home.lake_root))
@@ -103,4 +107,4 @@ def test_a_line_that_is_no_dialogue_is_told_by_its_number(line: str, tmp_path: P
     file = tmp_path / "x.jsonl"
     file.write_text('{"dialogue_id": "d", "turns": []}\n' + line)
     with pytest.raises(TranscriptMalformed, match="Line 2"):
-        list(read_transcripts(file, START))
+        list(read_transcripts(file, START, []))

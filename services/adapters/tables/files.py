@@ -118,7 +118,7 @@ class TableFile:
         except (EOFError, OSError, zlib.error):
             raise TableUnreadable(
                 f"The file breaks off or is damaged after line {self._lines.number}. Get it again, and import it "
-                "again: what was taken counts as duplicate."
+                "again: what was taken is not taken twice."
             ) from None
 
     def _csv_rows(self) -> Iterator[Row | Unmapped]:
@@ -143,6 +143,8 @@ class TableFile:
                 yield Unmapped(number, f"row:{rule or 'CELL_COUNT'}")
                 continue
             yield Row(number, place, dict(zip(header, cells, strict=True)), self._empty)
+        if header is None:
+            raise TableUnreadable("The file is empty: it has not even a header. Check its path, or get it again.")
 
     def _record(self, reader: "Iterator[list[str]]") -> tuple[int, list[str], str] | None:
         """Return the next record's line, its cells and, if it is none, the rule that it breaks."""

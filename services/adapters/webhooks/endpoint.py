@@ -10,7 +10,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from mangrove.collector.v1 import collector_pb2
 from mangrove.event.v1 import event_pb2
-from services.adapters.webhooks.delivery import Delivery, Verifiable, Webhook
+from services.adapters.webhooks.delivery import Delivery, Verifiable, VerificationRefused, Webhook
+from services.adapters.webhooks.renewal import Renewing
 from services.adapters.webhooks.replay import TakenDeliveries
 from services.clients.collector_async import CollectorBusy, CollectorRefused
 from services.edge.bodies import Bodies
@@ -39,47 +40,47 @@ class Endpoint:
 
     Args:
         name: Its name in the configuration.
-        webhook: The platform's side of it.
+        renewing: The platform's side of it, and the API key of the source that its events are taken as.
         collector: Where its events go.
-        api_key: The API key of the source that its events are taken as.
         bodies: Reads bodies.
     """
 
-    def __init__(self, name: str, webhook: Webhook, collector: EventSink, api_key: str, bodies: Bodies) -> None:
-        self._webhook = webhook
+    def __init__(self, name: str, renewing: Renewing, collector: EventSink, bodies: Bodies) -> None:
+        self._renewing = renewing
         self._collector = collector
-        self._api_key = api_key
         self._bodies = bodies
         self._taken = TakenDeliveries()
         self._log = _log.bind(webhook=name)
 
     async def post(self, request: Request) -> Response:
         """Take a delivery; 200 says that the collector dealt with every event of it, now or before."""
+        webhook, api_key = self._renewing.current()
         try:
             if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
                 raise EncodingUnknown  # what is signed is the body as it comes
             async with self._bodies.read(request) as body:
                 headers = _singles((name.lower(), value) for name, value in request.headers.items())
-                await self._take(Delivery(headers, _singles(request.query_params.multi_items()), body))
+                delivery = Delivery(headers, _singles(request.query_params.multi_items()), body)
+                await self._take(webhook, api_key, delivery)
         except EdgeError as refusal:
             return answer(refusal)
         except ClientDisconnect:
             return answer(BodySlow())
-        return _plain(self._webhook.answer)
+        return _plain(webhook.answer)
 
-    async def _take(self, delivery: Delivery) -> None:
-        authentic = self._webhook.authenticate(delivery)
+    async def _take(self, webhook: Webhook, api_key: str, delivery: Delivery) -> None:
+        authentic = webhook.authenticate(delivery)
         try:
             if not self._taken.has(authentic):
-                events = self._webhook.events(authentic)
+                events = webhook.events(authentic)
                 if events:
-                    await self._hand_over(events)
+                    await self._hand_over(events, api_key)
                 self._taken.remember(authentic)
         except EdgeError as refusal:  # only from here on, so that nobody without the secret fills the log
             self._log.warning("delivery_not_taken", reason=refusal.reason)
             raise
 
-    async def _hand_over(self, events: Sequence[event_pb2.Event]) -> None:
+    async def _hand_over(self, events: Sequence[event_pb2.Event], api_key: str) -> None:
         """Have the collector deal with all events.
 
         Raises:
@@ -88,7 +89,7 @@ class Endpoint:
         """
         try:
             async with asyncio.timeout(_ANSWERED_WITHIN_S):
-                verdicts = await self._collector.collect(events, api_key=self._api_key)
+                verdicts = await self._collector.collect(events, api_key=api_key)
         except TimeoutError:
             raise CollectorAway from None
         except CollectorBusy as busy:
@@ -101,11 +102,14 @@ class Endpoint:
             raise Undetected
 
 
-def verification(webhook: Verifiable) -> Callable[[Request], Awaitable[Response]]:
+def verification(renewing: Renewing) -> Callable[[Request], Awaitable[Response]]:
     """Return what answers a platform's question whether this is its webhook."""
 
     async def get(request: Request) -> Response:
+        webhook, _ = renewing.current()
         try:
+            if not isinstance(webhook, Verifiable):
+                raise VerificationRefused
             return _plain(webhook.verify(_singles(request.query_params.multi_items())))
         except EdgeError as refusal:
             return answer(refusal)

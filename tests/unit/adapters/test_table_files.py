@@ -70,6 +70,13 @@ def test_the_declared_encoding_is_read(tmp_path: Path, encoding: str, zipped: bo
     assert one_of(tmp_path, gzip.compress(data) if zipped else data, mapping).message_sent.text == "退貨"
 
 
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_an_empty_file_is_told_as_one(tmp_path: Path, kind: str, zipped: bool) -> None:
+    with pytest.raises(TableUnreadable, match="empty"):
+        outcomes_of(tmp_path, gzip.compress(b"") if zipped else b"", a_mapping(format={"kind": kind}))
+
+
 def test_a_file_in_another_encoding_is_refused_by_its_header(tmp_path: Path) -> None:
     data = f"id,at,内容\n1,{AT},你好\n"
     mapping = a_mapping(fields={"message_sent.party": {"fixed": "bot"}, "message_sent.text": "内容"})
@@ -94,9 +101,9 @@ def test_no_column_of_the_file_is_told(tmp_path: Path) -> None:
     assert "139" not in error.value.sentence
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
-def test_an_empty_file_holds_nothing(tmp_path: Path, kind: str) -> None:
-    assert outcomes_of(tmp_path, b"", a_mapping(format={"kind": kind})) == []
+def test_a_header_alone_and_no_json_lines_hold_nothing(tmp_path: Path) -> None:
+    assert outcomes_of(tmp_path, HEADER.encode(), a_mapping()) == []
+    assert outcomes_of(tmp_path, b"", a_mapping(format={"kind": "jsonl"})) == []
 
 
 def test_a_file_that_breaks_off_is_told_with_the_line(tmp_path: Path) -> None:

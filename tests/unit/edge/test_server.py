@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from services.addresses import AddressInvalid
 from services.edge.errors import CannotListen
 from services.edge.server import listening_at
 
@@ -24,9 +25,20 @@ async def test_answers_leave_without_delay() -> None:
         server.close()
 
 
-@pytest.mark.parametrize("address", ["", "nowhere", "127.0.0.1:x", "127.0.0.1:-1", "127.0.0.1:70000", "203.0.113.1:80"])
-def test_an_address_of_no_use_is_told(address: str) -> None:
-    with pytest.raises(CannotListen), listening_at(address):
+@pytest.mark.parametrize("address", ["", "nowhere", "127.0.0.1:x", "127.0.0.1:-1", "127.0.0.1:70000"])
+def test_what_is_no_address_is_told(address: str) -> None:
+    with pytest.raises(AddressInvalid, match="0 to 65535"), listening_at(address):
+        pass
+
+
+def test_an_address_of_another_machine_is_told_apart_from_a_port_in_use() -> None:
+    with pytest.raises(CannotListen, match="not one of this machine"), listening_at("203.0.113.1:8080"):
+        pass
+    with (
+        listening_at("127.0.0.1:0") as listener,
+        pytest.raises(CannotListen, match="in use"),
+        listening_at(f"127.0.0.1:{listener.getsockname()[1]}"),
+    ):
         pass
 
 

@@ -9,12 +9,15 @@ import prometheus_client
 import pytest
 import yaml
 
+import services.edge.app
+import services.edge.handover
+import services.edge.segment
 import services.grpc_gate
-from services.collector.metrics import DiskMetrics, JournalMetrics
+from services.collector.metrics import DamagedMetrics, DiskMetrics, JournalMetrics
 from services.collector.status import JournalState
 
 ROOT = Path(__file__).parents[3]
-assert services.grpc_gate
+assert services.grpc_gate and services.edge
 DASHBOARD = json.loads((ROOT / "infra/grafana/collector.json").read_text())
 RULES: list[dict[str, Any]] = [
     rule
@@ -36,7 +39,11 @@ def series(tmp_path: Path) -> dict[str, set[str]]:
         for family in collector.describe() if hasattr(collector, "describe") else ():
             for suffix in SUFFIXES.get(family.type, ()):
                 known[family.name + suffix] = set(collector._labelnames) | ({"le"} if suffix == "_bucket" else set())
-    looked_up = (JournalMetrics(lambda: [JournalState("collector-0", 1, 1.0, 1)]), DiskMetrics({"journal": tmp_path}))
+    looked_up = (
+        JournalMetrics(lambda: [JournalState("collector-0", 1, 1.0, 1)]),
+        DamagedMetrics(tmp_path),
+        DiskMetrics({"journal": tmp_path}),
+    )
     for collector in looked_up:
         for family in collector.collect():
             known[family.name] = set(family.samples[0].labels)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
@@ -112,6 +113,34 @@ def test_a_revoked_caller_comes_back_only_when_it_is_added_with_a_scope(tmp_path
     administration(tmp_path).add("shop", "source", channels=["chat"])
     caller = Authenticator(tmp_path / "access.toml", SECRET, "source").authenticate(bearer(tmp_path, "shop"))
     assert caller.channels == {"chat"}
+
+
+def test_the_audit_can_name_whose_key_was_revoked_also_when_its_caller_has_another_or_the_clock_went_back(
+    tmp_path: Path,
+) -> None:
+    gone = {administration(tmp_path).add("shop", "source").key_id: bearer(tmp_path, "shop")}
+    rotated = administration(tmp_path).rotate("shop", overlap=timedelta())
+    gone[rotated.key_id] = bearer(tmp_path, "shop")
+    assert administration(tmp_path).revoke("shop") == (rotated.key_id,)
+    administration(tmp_path).add("shop", "source")
+    path = tmp_path / "access.toml"
+    path.write_text(re.sub("revoked_at = .*", "revoked_at = 2099-01-01T00:00:00Z", path.read_text()))
+    authenticator = Authenticator(path, SECRET, "source")
+    for key_id, authorization in gone.items():
+        with pytest.raises(Unauthenticated) as refused:
+            authenticator.authenticate(authorization)
+        assert (refused.value.cause, refused.value.caller, refused.value.key_id) == ("KEY_REVOKED", "shop", key_id)
+    assert authenticated(tmp_path, bearer(tmp_path, "shop"))
+
+
+def test_keys_that_were_revoked_long_ago_are_struck_out(tmp_path: Path) -> None:
+    administration(tmp_path).add("shop", "source")
+    administration(tmp_path).revoke("shop")
+    path = tmp_path / "access.toml"
+    path.write_text(re.sub("revoked_at = .*", "revoked_at = 2026-01-01T00:00:00Z", path.read_text()))
+    key = administration(tmp_path).add("shop", "source")
+    [entry] = administration(tmp_path).callers()
+    assert [one.key_id for one in entry.key] == [key.key_id]
 
 
 def test_what_cannot_be_is_refused_and_changes_nothing(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.access import Authenticator, Unauthenticated
-from services.cli import app
+from services.commands import app
 from services.grpc_server import CannotListen, ServerOptions, start_server
 from services.installation import CredentialMissing, NameInvalid, api_key_of, install
 from services.settings import Home, SettingsInvalid
@@ -19,9 +19,18 @@ def test_init_again_changes_nothing(tmp_path: Path) -> None:
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
-@pytest.mark.parametrize(("source", "partner"), [("a", "a"), ("../evil", "b"), ('a"b', "b"), ("", "b")])
+def test_init_of_an_existing_home_adds_nobody_who_is_not_named(tmp_path: Path) -> None:
+    assert install(tmp_path).new_callers == ("demo", "partner")
+    assert install(tmp_path).new_callers == ()
+    assert install(tmp_path, source="shop").new_callers == ("shop",)
+    assert install(tmp_path, partner="team").new_callers == ("team",)
+
+
+@pytest.mark.parametrize(
+    ("source", "partner"), [("a", "a"), ("../evil", "b"), ('a"b', "b"), ("", "b"), ("partner", None)]
+)
 def test_a_name_that_cannot_be_one_is_refused_before_anything_is_written(
-    source: str, partner: str, tmp_path: Path
+    source: str, partner: str | None, tmp_path: Path
 ) -> None:
     with pytest.raises(NameInvalid):
         install(tmp_path / "home", source=source, partner=partner)
@@ -66,11 +75,30 @@ def test_a_configuration_that_breaks_a_rule_is_refused(text: str, tmp_path: Path
         Home(tmp_path)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:99999", "127.0.0.1", "localhost:http", "127.0.0.1:-1", "[::1]:65536"])
+@pytest.mark.parametrize("section", ["collector", "edge", "query"])
+def test_an_address_that_is_none_is_told_with_what_one_is(section: str, address: str, tmp_path: Path) -> None:
+    (tmp_path / "mangrove.toml").write_text(f'[{section}]\naddress = "{address}"')
+    with pytest.raises(SettingsInvalid, match=rf"{section}.address \(.*port from 0 to 65535"):
+        Home(tmp_path)
+
+
+def test_a_broken_rule_is_told_without_what_stands_there(tmp_path: Path) -> None:
+    (tmp_path / "mangrove.toml").write_text(
+        '[collector]\nunknown_fields = "s3cret"\nmetrics_port = 70000\nkey = "s3cret"'
+    )
+    with pytest.raises(SettingsInvalid) as refused:
+        Home(tmp_path)
+    for said in ("unknown_fields (one of 'refuse' or 'mask')", "metrics_port (at most 65535)", "key (there is no such"):
+        assert said in refused.value.sentence
+    assert "s3cret" not in refused.value.sentence
+
+
 def test_a_missing_installation_or_credential_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match="mangrove init"):
         Home(tmp_path)
     home = install(tmp_path, source="web", partner="team").home
-    with pytest.raises(CredentialMissing, match="mangrove init"):
+    with pytest.raises(CredentialMissing, match="mangrove access add nobody"):
         api_key_of(home, "nobody")
 
 

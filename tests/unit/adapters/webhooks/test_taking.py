@@ -1,5 +1,6 @@
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -255,3 +256,35 @@ def test_the_memory_of_deliveries_is_bounded_and_forgets_the_oldest():
     for authentic in (one, two, three):
         taken.remember(authentic)
     assert [taken.has(authentic) for authentic in (one, two, three)] == [False, True, True]
+
+
+async def answered(edge: SimpleNamespace, delivery: Callable[[], dict[str, object]], status: int) -> None:
+    """Deliver anew until the answer has a status: files are looked at again within a second."""
+    deadline = time.monotonic() + 20
+    while (await edge.client.post(**delivery())).status_code != status:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def test_a_renewed_secret_and_api_key_count_without_a_restart(edge):
+    before = chatwoot_delivery(edge.secrets.secret)
+    (edge.folder / "secrets/secret").write_text("renewed")
+    (edge.folder / "secrets/api_key").write_text("mgs_renewed")
+    await answered(edge, lambda: chatwoot_delivery("renewed"), 200)
+    assert edge.sink.keys == {"mgs_renewed"}
+    assert (await edge.client.post(**before)).status_code == 401
+
+
+async def test_secrets_that_cannot_be_used_leave_those_before_in_use_and_are_logged(edge):
+    with capture_logs() as logs:
+        (edge.folder / "secrets/secret").unlink()
+        (edge.folder / "secrets/aes_key").write_text("too short")
+        deadline = time.monotonic() + 20
+        while len(logs) < 2:
+            assert time.monotonic() < deadline
+            assert (await edge.client.post(**chatwoot_delivery(edge.secrets.secret))).status_code == 200
+            assert (await edge.client.post(**wechat_delivery(edge.secrets))).status_code == 200
+    told = {(line["webhook"], line["event"]) for line in logs}
+    assert told == {("shop", "webhook_secrets_unusable"), ("account", "webhook_secrets_unusable")}
+    (edge.folder / "secrets/secret").write_text("renewed")
+    await answered(edge, lambda: chatwoot_delivery("renewed"), 200)
