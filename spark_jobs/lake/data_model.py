@@ -10,7 +10,7 @@ from spark_jobs.pipeline import JOBS
 
 _HEAD = """# The data model
 
-Generated from `spark_jobs/lake/tables.py` by `make docs`; do not edit.
+Generated from `spark_jobs/lake/tables/` by `make docs`; do not edit.
 
 Every table is a Delta table below the lake's root, at the path its name gives (`gold.sessions` lies in
 `gold/sessions`), and has one writer. Times are UTC. A column marked *pseudonym* holds keyed pseudonyms or ids

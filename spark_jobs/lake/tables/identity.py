@@ -1,0 +1,59 @@
+"""The identity graph: links, people, history."""
+
+from spark_jobs.lake.schemas import BOOL, INT, STRING, TIMESTAMP, Column, Table
+from spark_jobs.lake.tables.person import PERSON
+
+IDENTITY_LINKS = Table(
+    name="identity.links",
+    meaning="Two tokens seen together in an event, once a pair.",
+    key=("token_a", "token_b"),
+    writer="resolve",
+    columns=(
+        Column("token_a", STRING, "the smaller token of the pair", pseudonym=True),
+        Column("token_b", STRING, "the larger token of the pair", pseudonym=True),
+        Column("type_a", STRING, "the type of token_a"),
+        Column("type_b", STRING, "the type of token_b"),
+        Column("first_seen_at", TIMESTAMP, "the first event that shows both"),
+        Column("events", INT, "how many events show both"),
+        Column("used", BOOL, "whether the guards let it join people"),
+    ),
+)
+
+IDENTITY_QUARANTINE = Table(
+    name="identity.quarantine",
+    meaning="Tokens over their limit (a shared device, a call-centre phone): they join nobody.",
+    key=("token",),
+    writer="resolve",
+    columns=(
+        Column("token", STRING, "the token", pseudonym=True),
+        Column("type", STRING, "its type"),
+        Column("reason", STRING, "the guard it broke"),
+        Column("neighbours", INT, "how many distinct tokens it was seen with"),
+    ),
+)
+
+IDENTITY_PEOPLE = Table(
+    name="identity.people",
+    meaning="The identity graph as it stands: which token belongs to whom.",
+    key=("token",),
+    writer="resolve",
+    columns=(
+        Column("token", STRING, "the token", pseudonym=True),
+        Column("type", STRING, "its type"),
+        PERSON,
+        Column("shared", BOOL, "whether the token is quarantined and so a unit of its own"),
+    ),
+)
+
+IDENTITY_HISTORY = Table(
+    name="identity.history",
+    meaning="Every change of the identity graph: which token moved to whom in which version.",
+    key=("version", "token"),
+    writer="resolve",
+    columns=(
+        Column("version", INT, "the graph's version, from 1; only a change makes a new one"),
+        Column("token", STRING, "the token", pseudonym=True),
+        Column("previous_person_id", STRING, "whom it belonged to before, null if new", pseudonym=True),
+        Column("person_id", STRING, "whom it belongs to since, null if gone", pseudonym=True),
+    ),
+)

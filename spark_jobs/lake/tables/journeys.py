@@ -1,0 +1,106 @@
+"""Conversations, sessions and journeys."""
+
+from spark_jobs.lake.schemas import BOOL, FLOAT, INT, STRING, STRINGS, TIMESTAMP, Column, Table
+from spark_jobs.lake.tables.person import PERSON
+
+SILVER_CONVERSATIONS = Table(
+    name="silver.conversations",
+    meaning="One row a conversation: turns, waits, hand-over and how it ended.",
+    key=("conversation_id",),
+    writer="conversations",
+    columns=(
+        Column("conversation_id", STRING, "pseudonym of the conversation", pseudonym=True),
+        PERSON,
+        Column("channel", STRING, "the channel it began on"),
+        Column("language", STRING, "zh or en, by its messages"),
+        Column("started_at", TIMESTAMP, "its first event"),
+        Column("ended_at", TIMESTAMP, "its last event"),
+        Column("turns", INT, "messages"),
+        Column("customer_turns", INT, "messages of the customer"),
+        Column("bot_turns", INT, "messages of bots"),
+        Column("agent_turns", INT, "messages of human agents"),
+        Column(
+            "first_wait_s",
+            FLOAT,
+            "seconds from the customer's first message to the first answer, null if none",
+        ),
+        Column("handed_over_at", TIMESTAMP, "when a human took over, null if never"),
+        Column("outcome", STRING, "resolved, abandoned, escalated, or open"),
+        Column("csat", INT, "customer satisfaction, 1 to 5, null if not given"),
+    ),
+)
+
+GOLD_SESSIONS = Table(
+    name="gold.sessions",
+    meaning="A person's events without a pause of 30 minutes, across channels.",
+    key=("session_id",),
+    writer="sessions",
+    columns=(
+        Column("session_id", STRING, "hash of the person and the session's first event", pseudonym=True),
+        PERSON,
+        Column("started_at", TIMESTAMP, "its first event"),
+        Column("ended_at", TIMESTAMP, "its last event"),
+        Column("channels", STRINGS, "distinct channels, sorted"),
+        Column("events", INT, "events"),
+        Column("first_channel", STRING, "the channel of its first event"),
+        Column("last_channel", STRING, "the channel of its last event"),
+    ),
+)
+
+GOLD_JOURNEYS = Table(
+    name="gold.journeys",
+    meaning="A person's sessions towards one need: a purchase ends it, and so does a pause of 72 hours.",
+    key=("journey_id",),
+    writer="journeys",
+    columns=(
+        Column("journey_id", STRING, "hash of the person and the journey's first event", pseudonym=True),
+        PERSON,
+        Column("started_at", TIMESTAMP, "its first event"),
+        Column("ended_at", TIMESTAMP, "its last event"),
+        Column("outcome", STRING, "bought, resolved, transferred, escalated or abandoned"),
+        Column("sessions", INT, "sessions"),
+        Column("steps", INT, "steps"),
+        Column("channels", INT, "distinct channels"),
+        Column("loops", INT, "returns to a channel left before"),
+        Column("first_channel", STRING, "the channel of its first step"),
+        Column("last_channel", STRING, "the channel of its last step"),
+        Column("amount_minor", INT, "hundredths of the currency paid, null if nothing"),
+    ),
+)
+
+GOLD_JOURNEY_STEPS = Table(
+    name="gold.journey_steps",
+    meaning="The steps of a journey: repeats of the same stage on the same channel are one step.",
+    key=("journey_id", "step"),
+    writer="journeys",
+    columns=(
+        Column("journey_id", STRING, "the journey", pseudonym=True),
+        Column("step", INT, "its place, from 1"),
+        PERSON,
+        Column("channel", STRING, "the channel"),
+        Column(
+            "stage",
+            STRING,
+            "browse, cart, order, pay, bot, agent, feedback, social, store, complain or other",
+        ),
+        Column("started_at", TIMESTAMP, "its first event"),
+        Column("dwell_s", FLOAT, "seconds until the next step; null for the last"),
+        Column("events", INT, "events"),
+    ),
+)
+
+GOLD_TRANSITIONS = Table(
+    name="gold.transitions",
+    meaning="Changes of channel inside a journey.",
+    key=("journey_id", "step"),
+    writer="journeys",
+    columns=(
+        Column("journey_id", STRING, "the journey", pseudonym=True),
+        Column("step", INT, "the step that was left"),
+        PERSON,
+        Column("from_channel", STRING, "the channel that was left"),
+        Column("to_channel", STRING, "the channel that was entered"),
+        Column("gap_s", FLOAT, "seconds between the two"),
+        Column("returns", BOOL, "whether the journey was on to_channel before: a loop"),
+    ),
+)
