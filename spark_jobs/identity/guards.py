@@ -11,6 +11,15 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.identity.components import build_components
+from spark_jobs.identity.decisions import (
+    EXCLUDE,
+    EXCLUDED,
+    INCLUDE,
+    MERGE,
+    build_decided,
+    build_merges,
+    without_split,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +55,35 @@ def priority(type_: Column) -> Column:
     return F.coalesce(*(F.when(type_ == rule.type, rule.priority) for rule in RULES))
 
 
-def build_quarantine(links: DataFrame) -> DataFrame:
-    """Tokens over a limit: token, type, reason (the limit), neighbours (distinct tokens seen with it)."""
+DECIDED = max(rule.strength for rule in RULES) + 1
+"""The strength of a link that somebody decided: it is never given up."""
+
+
+def build_quarantine(links: DataFrame, tokens: DataFrame, standing: DataFrame) -> DataFrame:
+    """Tokens over a limit or excluded: token, type, reason, neighbours (distinct tokens seen with it).
+
+    `tokens` (token, type) are all that were seen; `standing` are the decisions that count, see `decisions.py`.
+    """
+    over = _build_over(links).join(build_decided(standing, INCLUDE), on="token", how="left_anti")
+    excluded = tokens.join(build_decided(standing, EXCLUDE), on="token", how="left_semi").select(
+        "token", "type", F.lit(EXCLUDED).alias("reason")
+    )
+    neighbours = (
+        links.selectExpr("token_a AS token").unionAll(links.selectExpr("token_b")).groupBy("token").count()
+    ).withColumnRenamed("count", "neighbours")
+    return (
+        over.join(excluded, on="token", how="left_anti")
+        .unionByName(excluded)
+        .join(neighbours, on="token", how="left")
+        .select("token", "type", "reason", F.coalesce("neighbours", F.lit(0)).alias("neighbours"))
+    )
+
+
+def _build_over(links: DataFrame) -> DataFrame:
     seen = links.selectExpr("token_a AS token", "type_a AS type", "type_b AS other").unionAll(
         links.selectExpr("token_b", "type_b", "type_a")
     )
     counts = seen.groupBy("token", "type").agg(
-        F.count("*").alias("neighbours"),
         *(F.count_if(F.col("other") == t).alias(f"n_{t}") for t in PERSON_TYPES),
     )
     broken = [
@@ -60,46 +91,61 @@ def build_quarantine(links: DataFrame) -> DataFrame:
         for rule in RULES
         for t, limit in rule.limits.items()
     ]
-    return (
-        counts.withColumn("reason", F.coalesce(*broken))
-        .where("reason IS NOT NULL")
-        .select("token", "type", "reason", "neighbours")
-    )
+    return counts.select("token", "type", F.coalesce(*broken).alias("reason")).where("reason IS NOT NULL")
 
 
-def build_usable_links(links: DataFrame, quarantine: DataFrame) -> DataFrame:
+def build_usable_links(links: DataFrame, quarantine: DataFrame, standing: DataFrame) -> DataFrame:
     """The links between tokens that are not quarantined, less those between two customer numbers.
 
     Adds `strength`: a link to a customer number is the last to be given up, any other is as strong as its
-    weaker token.
+    weaker token. Decisions go before the rules: what they split is left out, what they merge is added.
     """
-    shared = quarantine.select("token")
+    seen = _build_seen(links, quarantine).transform(lambda seen: without_split(seen, standing))
+    merged = build_merges(standing).transform(lambda merged: _without(merged, quarantine))
+    merged = merged.select(
+        "token_a",
+        "token_b",
+        *(F.substring_index(f"token_{end}", ".", 1).alias(f"type_{end}") for end in ("a", "b")),
+        F.lit(DECIDED).alias("strength"),
+    )
+    return seen.join(merged, on=["token_a", "token_b"], how="left_anti").unionByName(merged)
+
+
+def _build_seen(links: DataFrame, quarantine: DataFrame) -> DataFrame:
     touches_customer = (F.col("type_a") == UNIQUE) | (F.col("type_b") == UNIQUE)
     weaker = F.least(_strength(F.col("type_a")), _strength(F.col("type_b")))
     return (
-        links.join(shared.withColumnRenamed("token", "token_a"), on="token_a", how="left_anti")
-        .join(shared.withColumnRenamed("token", "token_b"), on="token_b", how="left_anti")
+        _without(links, quarantine)
         .where((F.col("type_a") != UNIQUE) | (F.col("type_b") != UNIQUE))
         .withColumn("strength", F.when(touches_customer, max(r.strength for r in RULES)).otherwise(weaker))
         .select("token_a", "token_b", "type_a", "type_b", "strength")
     )
 
 
-def enforce_uniqueness(usable: DataFrame) -> tuple[DataFrame, DataFrame]:
+def _without(links: DataFrame, quarantine: DataFrame) -> DataFrame:
+    """The links of which no end is quarantined."""
+    for end in ("token_a", "token_b"):
+        links = links.join(quarantine.select(F.col("token").alias(end)), on=end, how="left_anti")
+    return links
+
+
+def enforce_uniqueness(usable: DataFrame, standing: DataFrame) -> tuple[DataFrame, DataFrame]:
     """Give up the weakest links of groups with two customer numbers, and return links and components.
 
     Strength by strength, all links of that strength inside the groups that still hold two customer numbers
     go: cookie and device first, then phone and social handle, then e-mail and loyalty card. What is left in
     the end are direct sightings with a customer number, of which each token has at most one; so each group
-    holds at most one. Whole strengths go at once, hence no order of rows can matter.
+    holds at most one. Whole strengths go at once, hence no order of rows can matter. Customer numbers that a
+    decision joined, by a merge or by trusting a token of both, count as one.
 
     Returns:
         The links that may join (token_a, token_b) and the components they make (token, component).
     """
     links = usable
+    customers = _build_customers(usable, standing).localCheckpoint()
     components = build_components(links.select("token_a", "token_b"))
     for strength in sorted({rule.strength for rule in RULES})[:-1]:
-        crowded = _components_with_two(links, components).localCheckpoint()
+        crowded = _build_crowded(customers, components).localCheckpoint()
         if crowded.isEmpty():
             break
         # Links of groups that are whole stay as they are; only the crowded ones are taken apart again.
@@ -112,14 +158,25 @@ def enforce_uniqueness(usable: DataFrame) -> tuple[DataFrame, DataFrame]:
     return links.select("token_a", "token_b"), components
 
 
-def _components_with_two(links: DataFrame, components: DataFrame) -> DataFrame:
+def _build_customers(links: DataFrame, standing: DataFrame) -> DataFrame:
+    """The customer numbers (token) of links, and the customer that each of them is."""
     ends = links.selectExpr("token_a AS token", "type_a AS type").unionAll(links.selectExpr("token_b", "type_b"))
-    customers = ends.where(F.col("type") == UNIQUE).select("token").distinct()
+    numbers = ends.where(F.col("type") == UNIQUE).select("token").distinct()
+    if standing.where(F.col("kind").isin(MERGE, INCLUDE)).isEmpty():
+        return numbers.withColumn("customer", F.col("token"))
+    firm = build_components(links.where(F.col("strength") > RULES[1].strength).select("token_a", "token_b"))
+    return numbers.join(firm, on="token", how="left").select(
+        "token", F.coalesce("component", "token").alias("customer")
+    )
+
+
+def _build_crowded(customers: DataFrame, components: DataFrame) -> DataFrame:
+    """The components (component) that hold two customers."""
     return (
-        components.join(customers, on="token", how="left_semi")
+        components.join(customers, on="token")
         .groupBy("component")
-        .count()
-        .where("count > 1")
+        .agg(F.count_distinct("customer").alias("customers"))
+        .where("customers > 1")
         .select("component")
     )
 

@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
+from spark_jobs.identity.decisions import build_standing
 from spark_jobs.identity.guards import PERSON_TYPES, build_quarantine, build_usable_links, enforce_uniqueness
 from spark_jobs.identity.people_of_events import person_id_of
 from spark_jobs.lake import tables
 from spark_jobs.lake.io import Changes, Lake
 
-INPUTS = (tables.SILVER_EVENTS,)
-OUTPUTS = (tables.IDENTITY_LINKS, tables.IDENTITY_QUARANTINE, tables.IDENTITY_HISTORY, tables.IDENTITY_PEOPLE)
+INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_DECISIONS)
+OUTPUTS = (
+    tables.IDENTITY_LINKS,
+    tables.IDENTITY_QUARANTINE,
+    tables.IDENTITY_HISTORY,
+    tables.IDENTITY_VERSIONS,
+    tables.IDENTITY_PEOPLE,
+)
 
 
 def build_sightings(events: DataFrame) -> DataFrame:
@@ -99,6 +106,21 @@ def build_history(history: DataFrame, people: DataFrame) -> DataFrame:
     return history.unionByName(moved.select(*history.columns)).select(*tables.IDENTITY_HISTORY.schema.names)
 
 
+def build_versions(versions: DataFrame, history: DataFrame, events: DataFrame) -> DataFrame:
+    """The versions so far and, if the history has one more, since when that one is known.
+
+    That is when its newest event was received: so it depends on no clock of the run.
+    """
+    known_at = events.agg(F.max("received_at").alias("known_at"))
+    fresh = (
+        history.groupBy("version")
+        .agg(F.count("*").alias("moved"))
+        .join(versions, on="version", how="left_anti")
+        .crossJoin(F.broadcast(known_at))
+    )
+    return versions.unionByName(fresh).select(*tables.IDENTITY_VERSIONS.schema.names)
+
+
 @dataclass(frozen=True, slots=True)
 class Graph:
     """The identity graph: rows of identity.links, identity.quarantine and identity.people."""
@@ -108,24 +130,32 @@ class Graph:
     people: DataFrame
 
 
-def resolve(events: DataFrame) -> Graph:
-    """Resolve all tokens of events; it acts, because the components do."""
+def resolve(events: DataFrame, decisions: DataFrame) -> Graph:
+    """Resolve all tokens of events as the decisions (rows of identity.decisions) want it.
+
+    It acts, because the components do.
+    """
     sightings = build_sightings(events)
+    standing = build_standing(decisions).localCheckpoint()
+    tokens = build_tokens(sightings).localCheckpoint()
     links = build_links(sightings).localCheckpoint()
-    quarantine = build_quarantine(links).localCheckpoint()
-    used, components = enforce_uniqueness(build_usable_links(links, quarantine).localCheckpoint())
-    people = build_people(build_tokens(sightings), components, quarantine).localCheckpoint()
+    quarantine = build_quarantine(links, tokens, standing).localCheckpoint()
+    used, components = enforce_uniqueness(build_usable_links(links, quarantine, standing).localCheckpoint(), standing)
+    people = build_people(tokens, components, quarantine).localCheckpoint()
     return Graph(build_marked_links(links, used), quarantine, people)
 
 
 def main(lake: Lake) -> tuple[Changes, ...]:
     """Resolve all tokens. The history is written before the people, see `build_history`."""
-    graph = resolve(lake.read(tables.SILVER_EVENTS))
-    history = build_history(lake.read(tables.IDENTITY_HISTORY), graph.people)
+    events = lake.read(tables.SILVER_EVENTS)
+    graph = resolve(events, lake.read(tables.IDENTITY_DECISIONS))
+    history = build_history(lake.read(tables.IDENTITY_HISTORY), graph.people).localCheckpoint()
+    versions = build_versions(lake.read(tables.IDENTITY_VERSIONS), history, events)
     return (
         lake.sync(tables.IDENTITY_LINKS, graph.links),
         lake.sync(tables.IDENTITY_QUARANTINE, graph.quarantine),
         lake.sync(tables.IDENTITY_HISTORY, history),
+        lake.sync(tables.IDENTITY_VERSIONS, versions),
         lake.sync(tables.IDENTITY_PEOPLE, graph.people),
     )
 

@@ -4,9 +4,18 @@ from datetime import timedelta
 
 import pytest
 
+from services.audit import AuditLog
+from services.identity.decisions import MERGE, Decisions
+from services.identity.explain import explain
 from spark_jobs.identity import resolve
-from spark_jobs.lake.io import spark_schema
-from spark_jobs.lake.tables import IDENTITY_HISTORY, SILVER_EVENTS
+from spark_jobs.lake.io import Lake, spark_schema
+from spark_jobs.lake.tables import (
+    IDENTITY_DECISIONS,
+    IDENTITY_HISTORY,
+    IDENTITY_PEOPLE,
+    IDENTITY_VERSIONS,
+    SILVER_EVENTS,
+)
 from tests.spark.build import START
 
 pytestmark = pytest.mark.spark
@@ -21,8 +30,16 @@ def sighting(minute: int, **tokens: str | None) -> dict:
     return {**empty, "event_id": f"{minute}-{ids}", "event_at": at, "received_at": at, "identifiers": named}
 
 
-def resolved(spark, events: list[dict]) -> resolve.Graph:
-    return resolve.resolve(spark.createDataFrame(events, spark_schema(SILVER_EVENTS)))
+def resolved(spark, events: list[dict], *decisions: tuple) -> resolve.Graph:
+    decided = [
+        (f"{kind}-{number}", kind, token, START, None)
+        for number, (kind, *tokens) in enumerate(decisions)
+        for token in tokens
+    ]
+    return resolve.resolve(
+        spark.createDataFrame(events, spark_schema(SILVER_EVENTS)),
+        spark.createDataFrame(decided, spark_schema(IDENTITY_DECISIONS)),
+    )
 
 
 def owners(graph: resolve.Graph) -> dict[str, tuple[str, bool]]:
@@ -87,6 +104,48 @@ def test_guards_join_people_and_keep_shared_things_apart(spark):
     }  # fmt: skip
 
 
+def test_decisions_go_before_the_guards_and_leave_no_trace_when_taken_back(spark):
+    events = [
+        # A phone of two customers, which is one household's, and a tablet that nobody should be known by.
+        sighting(1, customer="a1", phone="a", email="a"),
+        sighting(2, customer="a2", phone="a"),
+        sighting(3, customer="b", device="b"),
+        sighting(4, device="b", cookie="b"),
+        # Two accounts of one person, and one account under which two write.
+        sighting(5, customer="c1", cookie="c1"),
+        sighting(6, customer="c2", cookie="c2"),
+        sighting(7, customer="d", email="d"),
+        sighting(8, customer="d", social="d", cookie="d"),
+    ]
+    before = groups(owners(resolved(spark, events)))
+    graph = resolved(
+        spark,
+        events,
+        ("include", "phone.1.a"),
+        ("exclude", "device.1.b"),
+        ("merge", "customer.1.c1", "customer.1.c2"),
+        ("split", "social.1.d", "cookie.1.d"),
+    )
+    assert groups(owners(graph)) == {
+        frozenset({"customer.a1", "customer.a2", "phone.a", "email.a"}),
+        frozenset({"customer.b"}), frozenset({"device.b"}), frozenset({"cookie.b"}),
+        frozenset({"customer.c1", "cookie.c1", "customer.c2", "cookie.c2"}),
+        frozenset({"customer.d", "email.d"}), frozenset({"social.d", "cookie.d"}),
+    }  # fmt: skip
+    people = owners(graph)
+    # Of people who are joined, the one who was known first gives the id; who is split off gets a new one.
+    first = owners(resolved(spark, events))
+    assert people["customer.1.c2"] == first["customer.1.c1"]
+    assert people["customer.1.d"] == first["customer.1.d"]
+    assert people["cookie.1.d"] != first["cookie.1.d"]
+    assert [(q["token"], q["reason"]) for q in graph.quarantine.collect()] == [("device.1.b", "excluded by a decision")]
+    undone = resolve.build_standing(
+        spark.createDataFrame([("m", "merge", "customer.1.c1", START, START)], spark_schema(IDENTITY_DECISIONS))
+    )
+    assert undone.isEmpty()
+    assert groups(first) == before
+
+
 def random_events(seed: int) -> list[dict]:
     chance = random.Random(seed)
     sizes = {"customer": 12, "email": 14, "phone": 14, "device": 16, "cookie": 20}
@@ -120,3 +179,37 @@ def test_history_gains_a_version_with_a_change_and_none_without(spark):
     assert rows(joined.where("version = 2")) == [(2, "b", "B", "A")]
     gone = resolve.build_history(joined, people(a="A"))
     assert rows(gone.where("version = 3")) == [(3, "b", "A", None)]
+
+
+def test_each_version_says_since_when_it_is_known(spark):
+    history = spark.createDataFrame([(1, "a", None, "A"), (2, "b", None, "A")], spark_schema(IDENTITY_HISTORY))
+    events = spark.createDataFrame([sighting(5, customer="a")], spark_schema(SILVER_EVENTS))
+    known = spark.createDataFrame([(1, START, 1)], spark_schema(IDENTITY_VERSIONS))
+    versions = resolve.build_versions(known, history, events).localCheckpoint()
+    assert sorted(map(tuple, versions.select("version", "moved").collect())) == [(1, 1), (2, 1)]
+    newest = versions.where("version = 2").first()["known_at"]
+    assert newest == (START + timedelta(minutes=5)).replace(tzinfo=None)
+    assert resolve.build_versions(versions, history, events).count() == 2
+
+
+def test_the_tables_follow_a_decision_and_are_as_before_when_it_is_taken_back(spark, tmp_path):
+    lake = Lake(spark, str(tmp_path / "lake"))
+    events = [sighting(1, customer="a", email="a"), sighting(2, customer="b", cookie="b")]
+    lake.sync(SILVER_EVENTS, spark.createDataFrame(events, spark_schema(SILVER_EVENTS)))
+    decisions = Decisions(lake.root, AuditLog(tmp_path / "audit.jsonl"))
+
+    def people() -> list[tuple]:
+        resolve.main(lake)
+        return sorted(map(tuple, lake.read(IDENTITY_PEOPLE).collect()))
+
+    before = people()
+    person_of = {token: person for token, _, person, _ in before}
+    made = decisions.decide(MERGE, ["email.1.a", "cookie.1.b"])
+    joined = people()
+    assert {person for _, _, person, _ in joined} == {person_of["customer.1.a"]}
+    assert explain(lake.root, "cookie.1.b").tokens == ("cookie.1.b", "customer.1.a", "customer.1.b", "email.1.a")
+    decisions.undo(made.decision_id)
+    assert people() == before
+    versions = sorted((row["version"], row["moved"]) for row in lake.read(IDENTITY_VERSIONS).collect())
+    assert versions == [(1, 4), (2, 2), (3, 2)]
+    assert len(explain(lake.root, "cookie.1.b", version=2).tokens) == 4

@@ -2,7 +2,14 @@
 
 from spark_jobs.lake.schemas import Table
 from spark_jobs.lake.tables.events import BRONZE_EVENTS, QUARANTINE_EVENTS, SILVER_EVENTS
-from spark_jobs.lake.tables.identity import IDENTITY_HISTORY, IDENTITY_LINKS, IDENTITY_PEOPLE, IDENTITY_QUARANTINE
+from spark_jobs.lake.tables.identity import (
+    IDENTITY_DECISIONS,
+    IDENTITY_HISTORY,
+    IDENTITY_LINKS,
+    IDENTITY_PEOPLE,
+    IDENTITY_QUARANTINE,
+    IDENTITY_VERSIONS,
+)
 from spark_jobs.lake.tables.journeys import (
     GOLD_JOURNEY_STEPS,
     GOLD_JOURNEYS,
@@ -23,10 +30,12 @@ __all__ = [
     "GOLD_PREDICTIONS",
     "GOLD_SESSIONS",
     "GOLD_TRANSITIONS",
+    "IDENTITY_DECISIONS",
     "IDENTITY_HISTORY",
     "IDENTITY_LINKS",
     "IDENTITY_PEOPLE",
     "IDENTITY_QUARANTINE",
+    "IDENTITY_VERSIONS",
     "PRIVATE_CONVERSATIONS",
     "PRIVATE_JOURNEYS",
     "QUARANTINE_EVENTS",
@@ -42,6 +51,8 @@ ALL: tuple[Table, ...] = (
     IDENTITY_QUARANTINE,
     IDENTITY_PEOPLE,
     IDENTITY_HISTORY,
+    IDENTITY_VERSIONS,
+    IDENTITY_DECISIONS,
     SILVER_CONVERSATIONS,
     GOLD_SESSIONS,
     GOLD_JOURNEYS,

@@ -57,3 +57,29 @@ IDENTITY_HISTORY = Table(
         Column("person_id", STRING, "whom it belongs to since, null if gone", pseudonym=True),
     ),
 )
+
+IDENTITY_VERSIONS = Table(
+    name="identity.versions",
+    meaning="The versions of the identity graph: since when each is known.",
+    key=("version",),
+    writer="resolve",
+    columns=(
+        Column("version", INT, "the graph's version, from 1"),
+        Column("known_at", TIMESTAMP, "when the newest event that it rests on was received"),
+        Column("moved", INT, "how many tokens belong to somebody else since"),
+    ),
+)
+
+IDENTITY_DECISIONS = Table(
+    name="identity.decisions",
+    meaning="What operators decided about identities, and what of it was taken back.",
+    key=("decision_id", "token"),
+    writer="operator",
+    columns=(
+        Column("decision_id", STRING, "a random name of the decision"),
+        Column("kind", STRING, "exclude, include, merge or split"),
+        Column("token", STRING, "a token that it is about", pseudonym=True),
+        Column("decided_at", TIMESTAMP, "when it was decided"),
+        Column("undone_at", TIMESTAMP, "when it was taken back, null if it stands"),
+    ),
+)

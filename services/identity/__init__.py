@@ -1,0 +1,1 @@
+"""Who is who, for operators: why tokens belong together, and decisions that change it."""
