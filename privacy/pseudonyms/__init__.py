@@ -4,7 +4,7 @@ The space of phone numbers is small, so the secrecy of the keys is the whole def
 hashes without a key.
 """
 
-from privacy.pseudonyms.canonical import canonicalise, is_placeholder
+from privacy.pseudonyms.canonical import canonicalise, is_placeholder, names_nobody
 from privacy.pseudonyms.keys import (
     EnvKeyProvider,
     FileKeyProvider,
@@ -28,4 +28,5 @@ __all__ = [
     "canonicalise",
     "is_placeholder",
     "make_key_file",
+    "names_nobody",
 ]

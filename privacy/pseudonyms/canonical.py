@@ -10,6 +10,7 @@ import phonenumbers
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 _CHINESE_MOBILE = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
 _SEPARATORS = re.compile(r"[\s().\-/]")
+_WITHOUT_MARKS = str.maketrans("", "", ".-_")
 _PLACEHOLDERS = frozenset(
     {
         "",
@@ -31,6 +32,16 @@ _PLACEHOLDERS = frozenset(
         "暂无",
     }
 )
+# RFC 2142 and what companies add to it: many people read these, or nobody.
+_ROLES = frozenset(
+    {
+        *("abuse", "admin", "administrator", "billing", "contact", "customercare", "customerservice", "donotreply"),
+        *("feedback", "hello", "help", "helpdesk", "hostmaster", "hr", "info", "jobs", "kefu", "mail", "mailerdaemon"),
+        *("marketing", "news", "newsletter", "noc", "noreply", "nobody", "office", "orders", "postmaster", "press"),
+        *("root", "sales", "security", "service", "shop", "support", "webmaster", "客服", "售后"),
+    }
+)
+_HOTLINE = re.compile(r"\+86(?:[48]00[0-9]{7}|10[0-9]{3}|9[56][0-9]{3,4}|12[0-9]{3}|1[12][0-9])")
 
 
 def canonicalise(identifier_type: str, value: str) -> str:
@@ -60,6 +71,23 @@ def is_placeholder(canonical: str) -> bool:
     core = "".join(c for c in folded.removeprefix("+86") if c.isalnum())
     repeated = core.isdigit() and len(set(core)) == 1 and (len(core) > 3 or core[0] == "0")
     return not core or repeated or folded.partition("@")[0] in _PLACEHOLDERS
+
+
+def names_nobody(identifier_type: str, canonical: str) -> bool:
+    """Say whether a canonical value is no one person's: a placeholder, a role account, a company's hotline.
+
+    Args:
+        identifier_type: Its type; roles are known of e-mail addresses, hotlines of phones (Chinese ones: 400 and 800
+            numbers, short numbers).
+        canonical: See `canonicalise`.
+    """
+    if identifier_type == "email":
+        local = canonical.partition("@")[0].partition("+")[0]
+        if local.translate(_WITHOUT_MARKS) in _ROLES:
+            return True
+    if identifier_type == "phone" and _HOTLINE.fullmatch(canonical):
+        return True
+    return is_placeholder(canonical)
 
 
 def _canonical_phone(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from privacy.pseudonyms.canonical import canonicalise, is_placeholder
+from privacy.pseudonyms.canonical import canonicalise, names_nobody
 from privacy.pseudonyms.keys import KeyProvider, VersionedKey
 
 PERSON_TYPES = ("customer", "phone", "email", "loyalty_card", "social", "device", "cookie")
@@ -79,7 +79,7 @@ class Pseudonymiser:
         self._cached = lru_cache(maxsize=16_384)(self._make)
 
     def token(self, identifier_type: str, value: str) -> str | None:
-        """Return the token of a value, or None when what should name a person stands for "no value".
+        """Return the token of a value, or None when what should name a person is no one person's.
 
         A reference is taken to the letter: two that differ in anything are two.
 
@@ -104,7 +104,7 @@ class Pseudonymiser:
         canonical = value
         if identifier_type not in REFERENCE_TYPES:
             canonical = canonicalise(identifier_type, value)
-            if is_placeholder(canonical):
+            if names_nobody(identifier_type, canonical):
                 return None
         key = self._keys[identifier_type]
         return key.prefix + _base32(key.digests((canonical,))[0])

@@ -21,6 +21,7 @@ from privacy.pseudonyms import (
     canonicalise,
     is_placeholder,
     make_key_file,
+    names_nobody,
 )
 from tests.generated import mobiles
 
@@ -94,7 +95,7 @@ def test_many_tokens_at_once_are_those_of_each(values: list[str]) -> None:
 def test_any_token_is_the_hmac_of_the_canonical_form(value: str, kind: str) -> None:
     canonical = value if kind in REFERENCE_TYPES else canonicalise(kind, value)
     digest = hmac.digest(b"k" * 32, canonical.encode(), "sha256")
-    named = kind in REFERENCE_TYPES or not is_placeholder(canonical)
+    named = kind in REFERENCE_TYPES or not names_nobody(kind, canonical)
     expected = f"{kind}.7.{base64.b32encode(digest).decode().rstrip('=')}" if named else None
     assert Pseudonymiser(OneKey()).token(kind, value) == expected
 
@@ -118,6 +119,25 @@ def test_a_word_for_no_value_names_nobody(value: str, pseudonymiser: Pseudonymis
 )
 def test_a_made_up_value_names_nobody(kind: str, value: str, pseudonymiser: Pseudonymiser) -> None:
     assert pseudonymiser.token(kind, value) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *(("email", f"{role}@example.com") for role in ("info", "No-Reply", "do.not.reply", "support+42", "客服")),
+        *(("phone", hotline) for hotline in ("400-810-0000", "+86 800 810 0000", "95588", "10086", "12315")),
+    ],
+)
+def test_a_role_account_or_hotline_is_no_one_persons(kind: str, value: str, pseudonymiser: Pseudonymiser) -> None:
+    assert pseudonymiser.token(kind, value) is None
+    assert not is_placeholder(canonicalise(kind, value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("email", "informa@example.com"), ("phone", "13800138000"), ("phone", "+1 202 555 0123")]
+)
+def test_what_only_looks_like_a_role_names_somebody(kind: str, value: str, pseudonymiser: Pseudonymiser) -> None:
+    assert pseudonymiser.token(kind, value)
 
 
 @pytest.mark.parametrize("kind", REFERENCE_TYPES)
