@@ -13,6 +13,7 @@ from services.collector.quarantine_commands import app as quarantine_app
 from services.demo.commands import demo
 from services.edge.commands import app as edge_app
 from services.identity.commands import app as identity_app
+from services.journeys.commands import app as journeys_app
 from services.lake_commands import app as lake_app
 from services.lake_commands import ml_app
 from services.masking_commands import app as masking_app
@@ -34,6 +35,7 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(import_app, name="import")
 app.add_typer(lake_app, name="lake")
 app.add_typer(identity_app, name="identity")
+app.add_typer(journeys_app, name="journeys")
 app.add_typer(bench_app, name="bench")
 app.add_typer(ml_app, name="ml")
 app.add_typer(masking_app, name="masking")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from privacy.errors import MangroveError
 from spark_jobs.gold import features, marts
 from spark_jobs.identity import resolve
-from spark_jobs.journeys import journeys, sessions
+from spark_jobs.journeys import attribution, journeys, paths, sessions
 from spark_jobs.lake.io import Changes, Lake
 from spark_jobs.lake.schemas import Table
 from spark_jobs.silver import conversations, refine
@@ -54,6 +54,8 @@ JOBS: dict[str, Job] = {
         "conversations": conversations,
         "sessions": sessions,
         "journeys": journeys,
+        "paths": paths,
+        "attribution": attribution,
         "features": features,
         "marts": marts,
     }.items()

@@ -104,3 +104,46 @@ GOLD_TRANSITIONS = Table(
         Column("returns", BOOL, "whether the journey was on to_channel before: a loop"),
     ),
 )
+
+GOLD_PATHS = Table(
+    name="gold.paths",
+    meaning="The ways that journeys take through the channels, repeats being one.",
+    key=("path",),
+    writer="paths",
+    columns=(
+        Column("path", STRING, "the channels in order, such as web › chat › app; … after twelve"),
+        Column("length", INT, "channels on the path, as often as they were entered"),
+        Column("journeys", INT, "journeys that went it"),
+        Column("people", INT, "people who did"),
+        Column("bought", INT, "journeys of these that bought"),
+        Column("share", FLOAT, "its share of all journeys, 0 to 1"),
+    ),
+)
+
+GOLD_FUNNEL = Table(
+    name="gold.funnel",
+    meaning="How far journeys come on the way to a purchase: browse, cart, order, pay.",
+    key=("position",),
+    writer="paths",
+    columns=(
+        Column("position", INT, "the stage's place, from 1"),
+        Column("stage", STRING, "the stage"),
+        Column("journeys", INT, "journeys that reached it after all the stages before"),
+        Column("people", INT, "people who did"),
+        Column("dropped", INT, "journeys that reached the stage before and not this one"),
+        Column("median_s", FLOAT, "seconds from the stage before, the median; null for the first"),
+    ),
+)
+
+GOLD_ATTRIBUTION = Table(
+    name="gold.attribution",
+    meaning="Which channels purchases are owed to, by six models.",
+    key=("model", "channel"),
+    writer="attribution",
+    columns=(
+        Column("model", STRING, "first, last, linear, time_decay, markov or shapley"),
+        Column("channel", STRING, "the channel"),
+        Column("credit", FLOAT, "purchases that the model owes to it; all channels' add up to all purchases"),
+        Column("share", FLOAT, "its share of them, 0 to 1"),
+    ),
+)

@@ -1,0 +1,99 @@
+"""gold.journey_steps, gold.journeys → gold.paths, gold.funnel: the ways that journeys take, and where they end."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F  # noqa: N812
+
+from spark_jobs.lake import tables
+from spark_jobs.lake.io import Changes, Lake
+
+INPUTS = (tables.GOLD_JOURNEY_STEPS, tables.GOLD_JOURNEYS)
+OUTPUTS = (tables.GOLD_PATHS, tables.GOLD_FUNNEL)
+
+FUNNEL = ("browse", "cart", "order", "pay")
+LONGEST = 12
+"""Longer paths are cut, and end in an ellipsis: hardly two of them would be alike."""
+ARROW, CUT = " › ", "…"
+
+
+def build_paths(steps: DataFrame, journeys: DataFrame) -> DataFrame:
+    """One row a path: the channels of a journey in order, repeats being one."""
+    in_order = Window.partitionBy("journey_id").orderBy("step")
+    walked = steps.withColumn("before", F.lag("channel").over(in_order)).where("NOT before <=> channel")
+    visits = F.sort_array(F.collect_list(F.struct("step", "channel")))
+    cut = F.concat(F.slice("way", 1, LONGEST), F.array(F.lit(CUT)))
+    ways = (
+        walked.groupBy("journey_id")
+        .agg(F.transform(visits, lambda visit: visit["channel"]).alias("way"))
+        .withColumn("shown", F.when(F.size("way") > LONGEST, cut).otherwise(F.col("way")))
+        .select("journey_id", F.array_join("shown", ARROW).alias("path"), F.size("way").alias("length"))
+    )
+    total = F.sum("journeys").over(Window.partitionBy())
+    return (
+        ways.join(journeys.select("journey_id", "person_id", "outcome"), on="journey_id")
+        .groupBy("path")
+        .agg(
+            F.min("length").cast("bigint").alias("length"),
+            F.count("*").alias("journeys"),
+            F.count_distinct("person_id").alias("people"),
+            F.count_if(F.col("outcome") == "bought").alias("bought"),
+        )
+        .withColumn("share", F.round(F.col("journeys") / total, 9))
+        .select(*tables.GOLD_PATHS.schema.names)
+    )
+
+
+def build_funnel(steps: DataFrame, stages: Sequence[str] = FUNNEL) -> DataFrame:
+    """One row a stage: how many journeys reached it after all the ones before it, and how long after the last.
+
+    A journey reaches a stage at its first step of that stage behind the step with which it reached the one before.
+    """
+    reached = steps.where(F.col("stage") == stages[0]).groupBy("journey_id", "person_id")
+    at = reached.agg(F.min_by(F.struct("step", "started_at"), "step").alias("at_0"))
+    for number, stage in enumerate(stages[1:], start=1):
+        later = steps.where(F.col("stage") == stage).select("journey_id", "step", "started_at")
+        first = (
+            at.select("journey_id", F.col(f"at_{number - 1}.step").alias("last"))
+            .join(later, on="journey_id")
+            .where("step > last")
+            .groupBy("journey_id")
+            .agg(F.min_by(F.struct("step", "started_at"), "step").alias(f"at_{number}"))
+        )
+        at = at.join(first, on="journey_id", how="left")
+    return _counted(at, stages)
+
+
+def _counted(at: DataFrame, stages: Sequence[str]) -> DataFrame:
+    rows = []
+    for number, stage in enumerate(stages):
+        here = F.col(f"at_{number}.started_at")
+        before = F.col(f"at_{max(number - 1, 0)}.started_at")
+        waited = (F.unix_micros(here) - F.unix_micros(before)) / 1e6
+        rows.append(
+            F.struct(
+                F.lit(number + 1).cast("bigint").alias("position"),
+                F.lit(stage).alias("stage"),
+                F.count(here).alias("journeys"),
+                F.count_distinct(F.when(here.isNotNull(), F.col("person_id"))).alias("people"),
+                (F.count(before) - F.count(here)).alias("dropped"),
+                F.median(waited if number else F.lit(None).cast("double")).alias("median_s"),
+            ).alias(f"row_{number}")
+        )
+    one = at.agg(*rows)
+    return one.select(F.inline(F.array(*one.columns))).select(*tables.GOLD_FUNNEL.schema.names)
+
+
+def main(lake: Lake) -> tuple[Changes, ...]:
+    """Build all paths and the funnel to a purchase."""
+    steps, journeys = lake.read(tables.GOLD_JOURNEY_STEPS), lake.read(tables.GOLD_JOURNEYS)
+    return (
+        lake.sync(tables.GOLD_PATHS, build_paths(steps, journeys)),
+        lake.sync(tables.GOLD_FUNNEL, build_funnel(steps)),
+    )
+
+
+if __name__ == "__main__":
+    from spark_jobs.submit import run_as_script
+
+    run_as_script("paths", main)
