@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from privacy.errors import MangroveError
-from spark_jobs.gold import features, marts
+from spark_jobs.gold import behaviour, features, marts
 from spark_jobs.identity import resolve
 from spark_jobs.journeys import attribution, journeys, paths, sessions
 from spark_jobs.lake.io import Changes, Lake
@@ -56,6 +56,7 @@ JOBS: dict[str, Job] = {
         "journeys": journeys,
         "paths": paths,
         "attribution": attribution,
+        "behaviour": behaviour,
         "features": features,
         "marts": marts,
     }.items()

@@ -12,6 +12,7 @@ from spark_jobs.lake.tables.identity import (
 )
 from spark_jobs.lake.tables.journeys import (
     GOLD_ATTRIBUTION,
+    GOLD_BEHAVIOUR,
     GOLD_FUNNEL,
     GOLD_JOURNEY_STEPS,
     GOLD_JOURNEYS,
@@ -28,6 +29,7 @@ __all__ = [
     "BRONZE_EVENTS",
     "BY_NAME",
     "GOLD_ATTRIBUTION",
+    "GOLD_BEHAVIOUR",
     "GOLD_FEATURES",
     "GOLD_FUNNEL",
     "GOLD_JOURNEYS",
@@ -67,6 +69,7 @@ ALL: tuple[Table, ...] = (
     GOLD_PATHS,
     GOLD_FUNNEL,
     GOLD_ATTRIBUTION,
+    GOLD_BEHAVIOUR,
     GOLD_FEATURES,
     GOLD_PREDICTIONS,
     PRIVATE_CONVERSATIONS,
