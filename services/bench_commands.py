@@ -1,4 +1,4 @@
-"""`mangrove bench`: how much personal data is found and what is missed, on your labelled texts or on generated ones."""
+"""`mangrove bench`: how much personal data is found, and how well people are told apart, on your labelled files."""
 
 import json
 from collections.abc import Sequence
@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.identity.bench import identity
+
 if TYPE_CHECKING:
     from privacy.masking.evaluation.run import Evaluation
 
-app = typer.Typer(no_args_is_help=True, help="Measure masking: recall, precision and what stays readable.")
+app = typer.Typer(no_args_is_help=True, help="Measure masking and identity on labelled files.")
 
 
 @app.callback()
 def _bench() -> None:
-    """Measure masking: recall, precision and what stays readable."""
+    """Measure masking and identity on labelled files."""
+
+
+app.command(epilog="Example: mangrove bench identity --records people.csv --truth person --against splink")(identity)
 
 
 @app.command(epilog="Example: mangrove bench masking --labelled chats.jsonl > figures.jsonl")
