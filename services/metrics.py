@@ -32,7 +32,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from privacy.errors import MangroveError
-from services.addresses import checked, why_not
+from services.addresses import AddressInvalid, checked, why_not
 
 log = structlog.get_logger()
 
@@ -180,16 +180,16 @@ def serve(address: str, folder: Path | None, extra: Sequence[Collector] = ()) ->
         extra: Collectors that are asked at each scrape. They run in the serving thread.
 
     Raises:
-        AddressInvalid, MetricsUnavailable: if nothing can listen there.
+        MetricsUnavailable: if nothing can listen there.
     """
-    host, _, port = checked(address).rpartition(":")
-    host = host.strip("[]")
     registry = CollectorRegistry()
     for collector in (REGISTRY if folder is None else _AllProcesses(folder), *extra):
         registry.register(collector)
     try:
+        host, _, port = checked(address).rpartition(":")
+        host = host.strip("[]")
         return Endpoint(make_server(host, int(port), _app(registry), _Server6 if ":" in host else _Server, _Handler))
-    except (OSError, UnicodeError) as error:
+    except (AddressInvalid, OSError, UnicodeError) as error:
         raise MetricsUnavailable(f"Metrics cannot be served there (see metrics_port): {why_not(error)}") from None
 
 
