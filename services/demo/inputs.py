@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.demo.evaluate import PairwiseScores
+from spark_jobs.identity.evaluation import PairwiseScores
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from privacy.pseudonyms import Pseudonymiser
 from services.clients.collector import Tally
 from services.clients.query import QueryClient
 from services.collector.journals.chosen import journal_states
-from services.demo.evaluate import PairwiseScores, pairwise_scores
+from services.demo.evaluate import pairwise_scores
 from services.demo.questions import ask_all
 from services.demo.report import ModelScore, PrivateAnswer, ReportSummary, write_report
 from services.demo.scan import Needles, scan
@@ -28,6 +28,7 @@ from services.settings import Home
 from services.simulator.commands import send_world
 from services.simulator.truth import write_truth
 from services.simulator.world import World
+from spark_jobs.identity.evaluation import PairwiseScores
 from spark_jobs.identity.people_of_events import with_person
 from spark_jobs.lake import tables
 from spark_jobs.lake.io import Lake
@@ -130,7 +131,7 @@ def _refine_and_learn(home: Home, truth_path: Path, stages: Stages) -> tuple[Pai
             stage.rows = score(lake, mlflow).rows if Registry(mlflow).champion_version() is not None else 0
         with stages.stage("check identity") as stage:
             identity = _identity_scores(lake, home, truth_path)
-            stage.rows = identity.events
+            stage.rows = identity.items
     finally:
         spark.stop()
     return identity, training

@@ -107,7 +107,7 @@ def read_records(path: Path, truth: str, id_column: str | None) -> LabelledRecor
 
 
 def _measured(engine: str, file: str, labelled: LabelledRecords, resolve: Resolver) -> dict[str, object]:
-    from spark_jobs.identity.fuzzy.evaluation import score
+    from spark_jobs.identity.evaluation import score
 
     started = time.perf_counter()
     found = resolve()

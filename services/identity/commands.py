@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.options import DEFAULT_HOME, HomeOption
+from spark_jobs.identity import kinds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,25 +77,25 @@ def explain(
 @app.command(epilog="Example: mangrove identity merge customer.1.ABC customer.1.DEF")
 def merge(tokens: TokensArgument, home: HomeOption = DEFAULT_HOME) -> None:
     """Join the people of tokens into one; the id of the one known first stays."""
-    _decide("merge", tokens, home)
+    _decide(kinds.MERGE, tokens, home)
 
 
 @app.command(epilog="Example: mangrove identity split device.1.ABC cookie.1.DEF")
 def split(tokens: TokensArgument, home: HomeOption = DEFAULT_HOME) -> None:
     """Part tokens, together, from all others that they are seen with."""
-    _decide("split", tokens, home)
+    _decide(kinds.SPLIT, tokens, home)
 
 
 @app.command(epilog="Example: mangrove identity exclude phone.1.ABC")
 def exclude(tokens: TokensArgument, home: HomeOption = DEFAULT_HOME) -> None:
     """Let tokens join nobody: a role account, a shop's tablet."""
-    _decide("exclude", tokens, home)
+    _decide(kinds.EXCLUDE, tokens, home)
 
 
 @app.command(epilog="Example: mangrove identity include loyalty_card.1.ABC")
 def include(tokens: TokensArgument, home: HomeOption = DEFAULT_HOME) -> None:
     """Let tokens join people although they are over their limits: a household's card."""
-    _decide("include", tokens, home)
+    _decide(kinds.INCLUDE, tokens, home)
 
 
 @app.command(epilog="Example: mangrove identity undo 0123456789abcdef0123456789abcdef")

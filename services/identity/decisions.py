@@ -9,14 +9,12 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import TableNotFoundError
 
 from privacy.errors import MangroveError
 from services.audit import AuditLog
-from spark_jobs.lake.snapshot import read_snapshot
+from spark_jobs.identity.kinds import MERGE
+from spark_jobs.lake.snapshot import read_rows, read_snapshot, table_uri
 from spark_jobs.lake.tables import IDENTITY_DECISIONS, IDENTITY_PEOPLE
-
-EXCLUDE, INCLUDE, MERGE, SPLIT = "exclude", "include", "merge", "split"
 
 _ID = re.compile("[0-9a-f]{32}")
 
@@ -81,14 +79,14 @@ class Decisions:
 
     def __init__(self, root: str, audit: AuditLog) -> None:
         self._root = root
-        self._path = f"{root}/{IDENTITY_DECISIONS.path}"
+        self._uri = table_uri(root, IDENTITY_DECISIONS)
         self._audit = audit
 
     def decide(self, kind: str, tokens: Sequence[str]) -> Decision:
         """Write down a decision.
 
         Args:
-            kind: One of EXCLUDE, INCLUDE, MERGE and SPLIT.
+            kind: One of `spark_jobs.identity.kinds`.
             tokens: What it is about; of a merge at least two.
 
         Raises:
@@ -118,15 +116,12 @@ class Decisions:
             raise DecisionUnknown
         self._audit.note("identity.undo", decision=decision_id)
         now = f"CAST('{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}+00:00' AS TIMESTAMP)"
-        DeltaTable(self._path).update(updates={"undone_at": now}, predicate=f"decision_id = '{decision_id}'")
+        DeltaTable(self._uri).update(updates={"undone_at": now}, predicate=f"decision_id = '{decision_id}'")
         return standing[decision_id]
 
     def all(self) -> list[Decision]:
         """Return all decisions, the newest first."""
-        try:
-            rows = DeltaTable(self._path).to_pyarrow_table().to_pylist()
-        except TableNotFoundError:
-            return []
+        rows = read_rows(self._root, IDENTITY_DECISIONS).to_pylist()
         tokens: dict[str, list[str]] = {}
         for row in rows:
             tokens.setdefault(row["decision_id"], []).append(row["token"])
@@ -155,9 +150,9 @@ class Decisions:
             schema=IDENTITY_DECISIONS.schema,
         )
         DeltaTable.create(
-            self._path,
+            self._uri,
             schema=IDENTITY_DECISIONS.schema,
             mode="ignore",
             configuration=IDENTITY_DECISIONS.properties,
         )
-        write_deltalake(self._path, rows, mode="append")
+        write_deltalake(self._uri, rows, mode="append")

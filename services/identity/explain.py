@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 
 from privacy.errors import MangroveError
 from spark_jobs.lake import tables
-from spark_jobs.lake.schemas import Table
-from spark_jobs.lake.snapshot import TableMissing, read_snapshot
+from spark_jobs.lake.snapshot import read_rows, read_snapshot
 
 
 class NobodyThere(MangroveError):
@@ -102,7 +101,7 @@ def _owners(root: str, version: int | None) -> dict[str, str]:
 
 def _links(root: str, tokens: Iterable[str]) -> tuple[Link, ...]:
     names = pa.array(tokens)
-    rows = _rows(root, tables.IDENTITY_LINKS)
+    rows = read_rows(root, tables.IDENTITY_LINKS)
     touches = pc.or_(pc.is_in(rows["token_a"], value_set=names), pc.is_in(rows["token_b"], value_set=names))
     columns = ["token_a", "token_b", "first_seen_at", "events", "used"]
     found = rows.filter(touches).select(columns).to_pylist()
@@ -110,25 +109,18 @@ def _links(root: str, tokens: Iterable[str]) -> tuple[Link, ...]:
 
 
 def _quarantined(root: str, tokens: Iterable[str]) -> dict[str, str]:
-    rows = _rows(root, tables.IDENTITY_QUARANTINE)
+    rows = read_rows(root, tables.IDENTITY_QUARANTINE)
     found = rows.filter(pc.is_in(rows["token"], value_set=pa.array(tokens)))
     return dict(zip(found["token"].to_pylist(), found["reason"].to_pylist(), strict=True))
 
 
 def _changes(root: str, tokens: Iterable[str]) -> tuple[Change, ...]:
-    versions = _rows(root, tables.IDENTITY_VERSIONS)
+    versions = read_rows(root, tables.IDENTITY_VERSIONS)
     known_at = dict(zip(versions["version"].to_pylist(), versions["known_at"].to_pylist(), strict=True))
-    rows = _rows(root, tables.IDENTITY_HISTORY)
+    rows = read_rows(root, tables.IDENTITY_HISTORY)
     found: list[dict[str, Any]] = rows.filter(pc.is_in(rows["token"], value_set=pa.array(tokens))).to_pylist()
     changes = (
         Change(r["version"], known_at.get(r["version"]), r["token"], r["previous_person_id"], r["person_id"])
         for r in found
     )
     return tuple(sorted(changes, key=lambda change: (-change.version, change.token)))
-
-
-def _rows(root: str, table: Table) -> pa.Table:
-    try:
-        return read_snapshot(root, table).rows
-    except TableMissing:
-        return table.schema.empty_table()

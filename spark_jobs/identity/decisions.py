@@ -7,8 +7,8 @@ kind are looked at, so that the order in which decisions were made never matters
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
-EXCLUDE, INCLUDE, MERGE, SPLIT = "exclude", "include", "merge", "split"
-KINDS = (EXCLUDE, INCLUDE, MERGE, SPLIT)
+from spark_jobs.identity.kinds import MERGE, SPLIT
+
 EXCLUDED = "excluded by a decision"
 
 

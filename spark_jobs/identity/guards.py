@@ -11,15 +11,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.identity.components import build_components
-from spark_jobs.identity.decisions import (
-    EXCLUDE,
-    EXCLUDED,
-    INCLUDE,
-    MERGE,
-    build_decided,
-    build_merges,
-    without_split,
-)
+from spark_jobs.identity.decisions import EXCLUDED, build_decided, build_merges, without_split
+from spark_jobs.identity.kinds import EXCLUDE, INCLUDE, MERGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import numpy as np
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
+from spark_jobs.journeys.paths import build_visits
 from spark_jobs.lake import tables
 from spark_jobs.lake.io import Changes, Lake
 
@@ -70,9 +71,7 @@ def build_credits(touches: DataFrame) -> DataFrame:
 def build_moves(touches: DataFrame) -> DataFrame:
     """How often a journey went from one channel or end to another (origin, target, count), repeats being one."""
     in_order = Window.partitionBy("journey_id").orderBy("step")
-    walked = touches.withColumn("before", F.lag("channel").over(in_order)).where("NOT before <=> channel")
-    in_order = Window.partitionBy("journey_id").orderBy("step")
-    walked = walked.withColumn("after", F.lead("channel").over(in_order))
+    walked = build_visits(touches).withColumn("after", F.lead("channel").over(in_order))
     end = F.when(F.col("bought"), BOUGHT).otherwise(LEFT)
     inner = walked.select("channel", F.coalesce("after", end).alias("target"))
     first = walked.where("before IS NULL").select(F.lit(START).alias("origin"), F.col("channel").alias("target"))

@@ -17,14 +17,19 @@ LONGEST = 12
 ARROW, CUT = " › ", "…"
 
 
+def build_visits(steps: DataFrame) -> DataFrame:
+    """The steps that enter a channel: repeats are one. Adds `before`, the channel that was left, null at the start."""
+    in_order = Window.partitionBy("journey_id").orderBy("step")
+    return steps.withColumn("before", F.lag("channel").over(in_order)).where("NOT before <=> channel")
+
+
 def build_paths(steps: DataFrame, journeys: DataFrame) -> DataFrame:
     """One row a path: the channels of a journey in order, repeats being one."""
-    in_order = Window.partitionBy("journey_id").orderBy("step")
-    walked = steps.withColumn("before", F.lag("channel").over(in_order)).where("NOT before <=> channel")
     visits = F.sort_array(F.collect_list(F.struct("step", "channel")))
     cut = F.concat(F.slice("way", 1, LONGEST), F.array(F.lit(CUT)))
     ways = (
-        walked.groupBy("journey_id")
+        build_visits(steps)
+        .groupBy("journey_id")
         .agg(F.transform(visits, lambda visit: visit["channel"]).alias("way"))
         .withColumn("shown", F.when(F.size("way") > LONGEST, cut).otherwise(F.col("way")))
         .select("journey_id", F.array_join("shown", ARROW).alias("path"), F.size("way").alias("length"))

@@ -40,22 +40,31 @@ def read_snapshot(root: str, table: Table, columns: Sequence[str] | None = None)
         TableMissing: if the table was not made yet.
     """
     try:
-        delta = DeltaTable(_uri(root, table))
+        delta = DeltaTable(table_uri(root, table))
     except TableNotFoundError:
         raise TableMissing(table) from None
     names = list(columns or table.schema.names)
     return Snapshot(delta.to_pyarrow_table(columns=names), delta.version())
 
 
+def read_rows(root: str, table: Table) -> pa.Table:
+    """Read all of a table's newest version; of one that was not made yet no rows."""
+    try:
+        return read_snapshot(root, table).rows
+    except TableMissing:
+        return table.schema.empty_table()
+
+
 def is_there(root: str, table: Table) -> bool:
     """Say whether a table was made; a look at the log, without starting a Spark job."""
-    return DeltaTable.is_deltatable(_uri(root, table))
+    return DeltaTable.is_deltatable(table_uri(root, table))
 
 
 def version_of(root: str, table: Table) -> int:
     """Return a table's newest Delta version; a look at the log, without starting a Spark job."""
-    return DeltaTable(_uri(root, table), without_files=True).version()
+    return DeltaTable(table_uri(root, table), without_files=True).version()
 
 
-def _uri(root: str, table: Table) -> str:
+def table_uri(root: str, table: Table) -> str:
+    """Return where a table lies, as readers and writers without Spark spell it."""
     return f"{root.replace('s3a://', 's3://').rstrip('/')}/{table.path}"

@@ -6,7 +6,7 @@ import pytest
 from faker import Faker
 
 from privacy.linkage import EncodedRecord, Encoder
-from spark_jobs.identity.fuzzy.evaluation import Score, score
+from spark_jobs.identity.evaluation import Score, score
 from spark_jobs.identity.fuzzy.records import records_frame
 from spark_jobs.identity.fuzzy.resolve import resolve_records
 from tests.unit.linkage.keys import Keys

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from services.audit import AuditLog
-from services.identity.decisions import MERGE, Decisions
+from services.identity.decisions import Decisions
 from services.identity.explain import explain
 from spark_jobs.identity import resolve
+from spark_jobs.identity.kinds import MERGE
 from spark_jobs.lake.io import Lake, spark_schema
 from spark_jobs.lake.tables import (
     IDENTITY_DECISIONS,

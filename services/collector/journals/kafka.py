@@ -17,6 +17,7 @@ from privacy.masking import MaskedEvent, Refusal
 from services.collector.journals.kafka_record import to_message
 from services.collector.journals.kafka_topic import KafkaTopic, KafkaTopicUnfit
 from services.collector.journals.recent import Keys, RecentKeys, keys_of
+from services.collector.journals.settling import settle
 from services.collector.ports import JournalUnavailable, Overloaded, Receipt
 
 log = structlog.get_logger()
@@ -61,14 +62,6 @@ class _Append:
     refusals: list[bytes]
     size: int
     done: "asyncio.Future[Receipt]"
-
-    def settle(self, outcome: Receipt | MangroveError) -> None:
-        if self.done.cancelled():
-            return
-        if isinstance(outcome, Receipt):
-            self.done.set_result(outcome)
-        else:
-            self.done.set_exception(outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +208,7 @@ class KafkaJournal:
 
     def _tell(self, append: _Append, outcome: Receipt | MangroveError) -> None:
         self._waiting_bytes -= append.size
-        append.settle(outcome)
+        settle(append.done, outcome)
 
     def _failure(self, error: KafkaError | None) -> MangroveError | None:
         """Return what to tell the senders, None on success; the log is told when it begins to fail and when it ends."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from privacy.masking import MaskedEvent, Refusal
+from services.collector.journals.settling import settle
 from services.collector.journals.sqlite_file import locked, set_aside
 from services.collector.journals.sqlite_writer import Append, Bounds, SqliteWriter
 from services.collector.ports import DiskLow, JournalUnavailable, Overloaded, Receipt
@@ -99,7 +100,7 @@ class SqliteJournal:
             if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
                 self._start_anew()
         for append, outcome in zip(group, outcomes, strict=True):
-            append.loop.call_soon_threadsafe(append.settle, outcome)
+            append.loop.call_soon_threadsafe(settle, append.done, outcome)
 
     def _start_anew(self) -> None:
         try:

@@ -47,15 +47,6 @@ class Append:
     done: "asyncio.Future[Receipt]"
     loop: asyncio.AbstractEventLoop
 
-    def settle(self, outcome: Receipt | MangroveError) -> None:
-        """Tell the sender, if it still waits; called in its loop."""
-        if self.done.cancelled():
-            return
-        if isinstance(outcome, Receipt):
-            self.done.set_result(outcome)
-        else:
-            self.done.set_exception(outcome)
-
 
 class SqliteWriter:
     """Writes groups of batches, one record and one transaction a group."""

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.demo.evaluate import PairwiseScores, pairwise_scores
+from services.demo.evaluate import pairwise_scores
+from spark_jobs.identity.evaluation import PairwiseScores
 
 
 def token(event_id):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from services.demo.evaluate import PairwiseScores
 from services.demo.facts import SHOPPING, read_facts
 from services.demo.report import (
     CalibrationPoint,
@@ -15,6 +14,7 @@ from services.demo.report import (
     StageRow,
     write_report,
 )
+from spark_jobs.identity.evaluation import PairwiseScores
 from tests.unit.demo.small_lake import SECRET_TEXT, small_lake
 
 ANSWER = PrivateAnswer(

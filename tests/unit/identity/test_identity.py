@@ -9,17 +9,10 @@ from typer.testing import CliRunner
 
 from services.audit import AuditLog
 from services.commands import app
-from services.identity.decisions import (
-    EXCLUDE,
-    MERGE,
-    SPLIT,
-    Decisions,
-    DecisionUnknown,
-    TokensUnknown,
-    TooFewTokens,
-)
+from services.identity.decisions import Decisions, DecisionUnknown, TokensUnknown, TooFewTokens
 from services.identity.explain import Change, NobodyThere, explain
 from services.installation import install
+from spark_jobs.identity.kinds import EXCLUDE, MERGE, SPLIT
 from spark_jobs.lake import tables
 from spark_jobs.lake.schemas import Table
 from spark_jobs.lake.snapshot import TableMissing

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spark_jobs.identity.evaluation import score
 from spark_jobs.identity.fuzzy.clusters import grouped, split_components
-from spark_jobs.identity.fuzzy.evaluation import score
 
 
 def square(size: int, seed: int) -> np.ndarray:
