@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.identity.guards import priority
+from spark_jobs.identity.holdings import held_at
 
 
 def person_id_of(token: Column) -> Column:
@@ -20,14 +21,15 @@ def with_person(people: DataFrame) -> Callable[[DataFrame], DataFrame]:
     """Add `person_id` and `known` to events.
 
     An event belongs to the person of its strongest token that is not shared, else to its shared token's
-    own unit, else, naming nobody, to a unit of its own. `known` is true in the first case only. Ties
-    between tokens of one type go to the smaller token.
+    own unit, else, naming nobody, to a unit of its own. `known` is true in the first case only. Ties between
+    tokens of one type go to the smaller token. A token that changed hands is its holder's at the event's time.
     """
 
     def transform(events: DataFrame) -> DataFrame:
         strongest = (
-            events.select("event_id", F.inline("identifiers"))
-            .join(people.select("token", "person_id", "shared"), on="token", how="inner")
+            events.select("event_id", "event_at", F.inline("identifiers"))
+            .join(people.drop("token", "type").withColumnRenamed("seen_as", "token"), on="token", how="inner")
+            .where(held_at("event_at"))
             .groupBy("event_id")
             .agg(F.min(F.struct("shared", priority(F.col("type")).alias("priority"), "token", "person_id")).alias("s"))
             .select("event_id", F.col("s.person_id").alias("person_id"), (~F.col("s.shared")).alias("known"))

@@ -6,7 +6,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.identity.decisions import build_standing
-from spark_jobs.identity.guards import PERSON_TYPES, build_quarantine, build_usable_links, enforce_uniqueness
+from spark_jobs.identity.guards import PERSON_TYPES, UNIQUE, build_quarantine, build_usable_links, enforce_uniqueness
+from spark_jobs.identity.holdings import build_holdings, with_holdings
 from spark_jobs.identity.people_of_events import person_id_of
 from spark_jobs.lake import tables
 from spark_jobs.lake.io import Changes, Lake
@@ -22,7 +23,7 @@ OUTPUTS = (
 
 
 def build_sightings(events: DataFrame) -> DataFrame:
-    """One row an event that names somebody: event_at and `tokens`, its distinct person tokens, sorted.
+    """One row an event that names somebody: event_id, event_at and `tokens`, its distinct person tokens, sorted.
 
     Null and empty tokens, and types that name no person, are left out: they must never join people.
     """
@@ -30,7 +31,8 @@ def build_sightings(events: DataFrame) -> DataFrame:
         "identifiers", lambda i: i["type"].isin(*PERSON_TYPES) & i["token"].isNotNull() & (i["token"] != "")
     )
     by_token = F.transform(person_tokens, lambda i: F.struct(i["token"].alias("token"), i["type"].alias("type")))
-    return events.select("event_at", F.sort_array(F.array_distinct(by_token)).alias("tokens")).where("size(tokens) > 0")
+    tokens = F.sort_array(F.array_distinct(by_token)).alias("tokens")
+    return events.select("event_id", "event_at", tokens).where("size(tokens) > 0")
 
 
 def build_tokens(sightings: DataFrame) -> DataFrame:
@@ -69,11 +71,11 @@ def build_marked_links(links: DataFrame, used: DataFrame) -> DataFrame:
     )
 
 
-def build_people(tokens: DataFrame, components: DataFrame, quarantine: DataFrame) -> DataFrame:
-    """One row a token. The person's id comes from the earliest token by (first_seen_at, token).
+def build_people(tokens: DataFrame, components: DataFrame, quarantine: DataFrame, holdings: DataFrame) -> DataFrame:
+    """One row a token, or a holding of one that changed hands.
 
-    So the id depends on the events alone, and survives a rerun, another order and a rebuild. A quarantined
-    token is a person of its own.
+    The person's id comes from the earliest token by (first_seen_at, token). So the id depends on the events alone,
+    and survives a rerun, another order and a rebuild. A quarantined token is a person of its own.
     """
     group = Window.partitionBy("component")
     earliest = F.min(F.struct("first_seen_at", "token")).over(group)
@@ -84,6 +86,8 @@ def build_people(tokens: DataFrame, components: DataFrame, quarantine: DataFrame
         .withColumn("component", F.coalesce("component", "token"))
         .withColumn("person_id", person_id_of(earliest["token"]))
         .withColumn("shared", F.coalesce("shared", F.lit(False)))
+        .join(holdings.withColumnsRenamed({"token": "held", "holding": "token"}), on="token", how="left")
+        .withColumn("seen_as", F.coalesce("held", "token"))
         .select(*tables.IDENTITY_PEOPLE.schema.names)
     )
 
@@ -135,13 +139,15 @@ def resolve(events: DataFrame, decisions: DataFrame) -> Graph:
 
     It acts, because the components do.
     """
-    sightings = build_sightings(events)
+    seen = build_sightings(events)
+    holdings = build_holdings(seen, UNIQUE).localCheckpoint()
+    sightings = seen.transform(lambda seen: with_holdings(seen, holdings))
     standing = build_standing(decisions).localCheckpoint()
     tokens = build_tokens(sightings).localCheckpoint()
     links = build_links(sightings).localCheckpoint()
     quarantine = build_quarantine(links, tokens, standing).localCheckpoint()
     used, components = enforce_uniqueness(build_usable_links(links, quarantine, standing).localCheckpoint(), standing)
-    people = build_people(tokens, components, quarantine).localCheckpoint()
+    people = build_people(tokens, components, quarantine, holdings).localCheckpoint()
     return Graph(build_marked_links(links, used), quarantine, people)
 
 

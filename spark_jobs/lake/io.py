@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name every Spark user knows
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import StructField, StructType
 
 from privacy.errors import MangroveError
 from spark_jobs.lake.schemas import Table
@@ -75,7 +75,9 @@ class Lake:
         """The table as it stands, in its declared columns; empty if it was not made yet."""
         if not self.exists(table):
             return self.spark.createDataFrame([], spark_schema(table))
-        return self.spark.read.format("delta").load(self.path(table)).select(*table.schema.names)
+        rows = self.spark.read.format("delta").load(self.path(table))
+        types = spark_schema(table)
+        return rows.select(*(_column(rows, types[name]) for name in table.schema.names))
 
     def version(self, table: Table) -> int | None:
         """The table's Delta version, None if it was not made yet."""
@@ -94,6 +96,8 @@ class Lake:
         fresh = not self.exists(table)
         if fresh:
             self._create(table)
+        else:
+            self._add_missing_columns(table)
         compared = _compare(table, rows, self.read(table)).persist()
         try:
             changes = _count(table, compared)
@@ -113,6 +117,14 @@ class Lake:
         if table.partition_by:
             builder = builder.partitionedBy(*table.partition_by)
         builder.execute()
+
+    def _add_missing_columns(self, table: Table) -> None:
+        """A table that an older version made gets the columns that were declared since."""
+        there = self.spark.read.format("delta").load(self.path(table)).columns
+        missing = [field for field in spark_schema(table) if field.name not in there]
+        if missing:
+            added = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in missing)
+            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({added})")
 
     def _apply(self, table: Table, compared: DataFrame, append: bool) -> None:
         changed = compared.where("change != 'same'")
@@ -149,6 +161,11 @@ class Lake:
 def spark_schema(table: Table) -> StructType:
     """The declared columns as Spark's schema."""
     return from_arrow_schema(table.schema)
+
+
+def _column(rows: DataFrame, field: StructField) -> Column:
+    """A declared column, null in a table that does not have it yet."""
+    return F.col(field.name) if field.name in rows.columns else F.lit(None).cast(field.dataType).alias(field.name)
 
 
 def _compare(table: Table, new: DataFrame, old: DataFrame) -> DataFrame:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
 
+from spark_jobs.identity.guards import UNIQUE
+from spark_jobs.identity.holdings import build_holdings
 from spark_jobs.identity.people_of_events import with_person
 from spark_jobs.identity.resolve import build_people, build_sightings, build_tokens
 from spark_jobs.lake.io import spark_schema
@@ -29,6 +31,8 @@ def flow_of(spark: SparkSession, *events: EventBuilder, shared: tuple[str, ...] 
         [(token, token.split(".")[0], "", 2) for token in shared], spark_schema(IDENTITY_QUARANTINE)
     )
     nobody_joins = spark.createDataFrame([], "token STRING, component STRING")
-    people = build_people(build_tokens(build_sightings(silver)), nobody_joins, quarantine).localCheckpoint()
+    sightings = build_sightings(silver)
+    holdings = build_holdings(sightings.limit(0), UNIQUE)
+    people = build_people(build_tokens(sightings), nobody_joins, quarantine, holdings).localCheckpoint()
     with_people = silver.transform(with_person(people)).localCheckpoint()
     return Flow(with_people, people, build_conversations(with_people).localCheckpoint())

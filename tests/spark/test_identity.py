@@ -9,6 +9,7 @@ from services.identity.decisions import Decisions
 from services.identity.explain import explain
 from spark_jobs.identity import resolve
 from spark_jobs.identity.kinds import MERGE
+from spark_jobs.identity.people_of_events import with_person
 from spark_jobs.lake.io import Lake, spark_schema
 from spark_jobs.lake.tables import (
     IDENTITY_DECISIONS,
@@ -147,6 +148,33 @@ def test_decisions_go_before_the_guards_and_leave_no_trace_when_taken_back(spark
     assert groups(first) == before
 
 
+def test_a_device_that_changes_hands_is_its_holders_at_the_time(spark):
+    day = 24 * 60
+    events = [
+        sighting(0, customer="a", device="sold"),
+        sighting(1, device="sold", cookie="a"),
+        sighting(20 * day, customer="b", device="sold"),
+        sighting(21 * day, device="sold", cookie="b"),
+        # Two who use one in turn share it, and so do two within days of each other.
+        *(sighting(60 * n * day, customer="cd"[n % 2], device="turns") for n in range(4)),
+        sighting(0, customer="e", device="lent"),
+        sighting(3 * day, customer="f", device="lent"),
+    ]
+    graph = resolved(spark, events)
+    assert groups(owners(graph)) == {
+        frozenset({"customer.a", "device.sold", "cookie.a"}), frozenset({"customer.b", "device.sold#2", "cookie.b"}),
+        frozenset({"customer.c"}), frozenset({"customer.d"}), frozenset({"device.turns"}),
+        frozenset({"customer.e"}), frozenset({"customer.f"}), frozenset({"device.lent"}),
+    }  # fmt: skip
+    silver = spark.createDataFrame(events, spark_schema(SILVER_EVENTS))
+    of_events = {row["event_id"]: row["person_id"] for row in silver.transform(with_person(graph.people)).collect()}
+    people = owners(graph)
+    assert of_events["1-sold-a"] == people["customer.1.a"][0]
+    assert of_events[f"{21 * day}-sold-b"] == people["customer.1.b"][0]
+    # Whose it was keeps the id that it had before it was sold.
+    assert owners(resolved(spark, events[:2]))["device.1.sold"] == people["device.1.sold"]
+
+
 def random_events(seed: int) -> list[dict]:
     chance = random.Random(seed)
     sizes = {"customer": 12, "email": 14, "phone": 14, "device": 16, "cookie": 20}
@@ -204,10 +232,10 @@ def test_the_tables_follow_a_decision_and_are_as_before_when_it_is_taken_back(sp
         return sorted(map(tuple, lake.read(IDENTITY_PEOPLE).collect()))
 
     before = people()
-    person_of = {token: person for token, _, person, _ in before}
+    person_of = {row[0]: row[2] for row in before}
     made = decisions.decide(MERGE, ["email.1.a", "cookie.1.b"])
     joined = people()
-    assert {person for _, _, person, _ in joined} == {person_of["customer.1.a"]}
+    assert {row[2] for row in joined} == {person_of["customer.1.a"]}
     assert explain(lake.root, "cookie.1.b").tokens == ("cookie.1.b", "customer.1.a", "customer.1.b", "email.1.a")
     decisions.undo(made.decision_id)
     assert people() == before

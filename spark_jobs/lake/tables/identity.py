@@ -38,10 +38,13 @@ IDENTITY_PEOPLE = Table(
     key=("token",),
     writer="resolve",
     columns=(
-        Column("token", STRING, "the token", pseudonym=True),
+        Column("token", STRING, "the token; of one that changed hands, with # and the holder's number", pseudonym=True),
         Column("type", STRING, "its type"),
         PERSON,
         Column("shared", BOOL, "whether the token is quarantined and so a unit of its own"),
+        Column("seen_as", STRING, "the token as it stands in events", pseudonym=True),
+        Column("held_from", TIMESTAMP, "since when it is this person's, null if always"),
+        Column("held_until", TIMESTAMP, "until when, exclusive, null if still"),
     ),
 )
 

@@ -30,8 +30,12 @@ def written(root: Path, table: Table, *rows: tuple) -> None:
 def root(tmp_path: Path) -> str:
     """A person with an e-mail address and a phone, whose cookie came later; a desk's phone that is shared."""
     lake = tmp_path / "lake"
-    written(lake, tables.IDENTITY_PEOPLE, *((t, t.split(".")[0], "person.1", False) for t in (EMAIL, PHONE, COOKIE)))
-    written(lake, tables.IDENTITY_PEOPLE, (DESK, "phone", "person.2", True))
+    written(
+        lake,
+        tables.IDENTITY_PEOPLE,
+        *((t, t.split(".")[0], "person.1", False, t, None, None) for t in (EMAIL, PHONE, COOKIE)),
+    )
+    written(lake, tables.IDENTITY_PEOPLE, (DESK, "phone", "person.2", True, DESK, None, None))
     written(
         lake,
         tables.IDENTITY_LINKS,
