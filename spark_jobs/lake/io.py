@@ -1,8 +1,9 @@
 """The one place where Spark reads and writes the lake."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -10,45 +11,21 @@ from pyspark.sql import functions as F  # noqa: N812 - the name every Spark user
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
-from privacy.errors import MangroveError
+from spark_jobs.lake.comparing import Changes, KeyNotUnique, build_compared, count_changes
 from spark_jobs.lake.schemas import Table
-from spark_jobs.lake.snapshot import is_there, version_of
+from spark_jobs.lake.snapshot import commits_of, is_there, rows_of, shape_of, version_of, was_followed
+
+__all__ = ["Changes", "KeyNotUnique", "Lake", "Reflected", "spark_schema"]
+
+Reflected = Mapping[str, int | str]
+"""What a table's rows were made from: versions of the tables read, and whatever else a job wants to know again."""
 
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
-
-
-class KeyNotUnique(MangroveError):
-    """A job built rows whose key repeats or is null."""
-
-    reason = "KEY_NOT_UNIQUE"
-
-    def __init__(self, table: Table, rows: int) -> None:
-        super().__init__(
-            f"{table.name}: {rows} keys ({', '.join(table.key)}) repeat or are null; nothing was written. "
-            f"The job `{table.writer}` must give each key once."
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What a sync did to a table, in rows; all zero means that no commit was made."""
-
-    table: str
-    inserted: int
-    updated: int
-    deleted: int
-    rows: int
-
-    @property
-    def any(self) -> bool:
-        """Whether the table's content changed."""
-        return self.inserted + self.updated + self.deleted > 0
-
-    def __str__(self) -> str:
-        """One line for a terminal."""
-        changed = f"{self.inserted} new, {self.updated} changed, {self.deleted} gone"
-        return f"{self.table}: {self.rows} rows, {changed}"
+_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+_CHANGES = {"insert": "inserted", "update_preimage": "before", "update_postimage": "after", "delete": "deleted"}
+_FILES_KEPT = timedelta(days=7)
+"""Delta's default: files that no version needs since then may be gone."""
 
 
 class Lake:
@@ -75,39 +52,82 @@ class Lake:
         """The table as it stands, in its declared columns; empty if it was not made yet."""
         if not self.exists(table):
             return self.spark.createDataFrame([], spark_schema(table))
-        rows = self.spark.read.format("delta").load(self.path(table))
-        types = spark_schema(table)
-        return rows.select(*(_column(rows, types[name]) for name in table.schema.names))
+        return _declared(table, self.spark.read.format("delta").load(self.path(table)))
 
     def version(self, table: Table) -> int | None:
         """The table's Delta version, None if it was not made yet."""
         return version_of(self.root, table) if self.exists(table) else None
 
-    def sync(self, table: Table, rows: DataFrame) -> Changes:
+    def reflected(self, table: Table) -> dict[str, int | str]:
+        """What the table's newest write said its rows were made from; empty if it said nothing."""
+        for commit in commits_of(self.root, table) if self.exists(table) else ():
+            if said := commit.get("userMetadata"):
+                return dict(json.loads(said))
+        return {}
+
+    def changes(self, table: Table, after: int) -> DataFrame | None:
+        """Rows that versions later than `after` changed, from Delta's change data feed.
+
+        Returns:
+            The declared columns and `change`: inserted, before or after (of an update), or deleted; a row that
+            several versions changed comes several times. None if it is not known: the table's `followed` was not
+            declared then, or is so long ago that the files may be gone.
+        """
+        newest = self.version(table)
+        if newest is None or newest < after:
+            return None
+        if newest == after:
+            return self.read(table).limit(0).withColumn("change", F.lit(None).cast("string"))
+        if not self._kept(table, after) or not was_followed(self.root, table, after):
+            return None
+        feed = self.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", after + 1)
+        names = F.create_map(*(F.lit(word) for pair in _CHANGES.items() for word in pair))
+        return _declared(table, feed.load(self.path(table)), names[F.col("_change_type")].alias("change"))
+
+    def sync(self, table: Table, rows: DataFrame, *, reflects: Reflected | None = None) -> Changes:
         """Make the table's content equal to `rows`, by key.
 
         Makes no commit when nothing differs. The first write appends to a table made as declared; later
         ones are one MERGE that inserts, updates the rows that differ and deletes those gone. Each carries a
-        Delta transaction (writer and table, version it builds on), so that a retry is applied once.
+        Delta transaction (writer and table, version it builds on), so that a retry is applied once, and what the
+        rows were made from, see `reflected`.
 
         Raises:
             KeyNotUnique: if a key of `rows` repeats or holds a null.
         """
-        fresh = not self.exists(table)
-        if fresh:
-            self._create(table)
-        else:
-            self._add_missing_columns(table)
-        compared = _compare(table, rows, self.read(table)).persist()
-        try:
-            changes = _count(table, compared)
-            if changes.any:
-                self._apply(table, compared, append=fresh)
-        finally:
-            compared.unpersist()
-        return changes
+        fresh = self._prepare(table)
+        return self._write(table, build_compared(table, rows, self.read(table)), fresh, reflects)
 
-    def _create(self, table: Table) -> None:
+    def patch(
+        self, table: Table, rows: DataFrame, gone: DataFrame | None = None, *, reflects: Reflected | None = None
+    ) -> Changes:
+        """Put `rows` in the place of those with the same keys, take out the keys in `gone`, and leave the rest.
+
+        Otherwise as `sync`. A key in both stays, with its new row.
+
+        Args:
+            table: What to write.
+            rows: The declared columns, each key once.
+            gone: The key columns, repeats allowed; keys that are not there do no harm.
+            reflects: What the whole table was made from once this is written, see `reflected`.
+
+        Raises:
+            KeyNotUnique: if a key of `rows` repeats or holds a null.
+        """
+        fresh = self._prepare(table)
+        rows = rows.select(*table.schema.names)
+        touched = rows.select(*table.key)
+        if gone is not None:
+            touched = touched.unionByName(gone.select(*table.key))
+        old = self.read(table).join(touched.distinct(), on=list(table.key), how="left_semi")
+        changes = self._write(table, build_compared(table, rows, old), fresh, reflects)
+        return Changes(table.name, changes.inserted, changes.updated, changes.deleted, rows_of(self.root, table))
+
+    def _prepare(self, table: Table) -> bool:
+        """Make the table if it is not there, else bring it to its declaration; whether it was made."""
+        if self.exists(table):
+            self._follow_declaration(table)
+            return False
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
         types = spark_schema(table)
         for column in table.columns:
@@ -117,45 +137,71 @@ class Lake:
         if table.partition_by:
             builder = builder.partitionedBy(*table.partition_by)
         builder.execute()
+        return True
 
-    def _add_missing_columns(self, table: Table) -> None:
-        """A table that an older version made gets the columns that were declared since."""
-        there = self.spark.read.format("delta").load(self.path(table)).columns
+    def _follow_declaration(self, table: Table) -> None:
+        """A table that an older version made gets the columns and properties that were declared since."""
+        there, properties = shape_of(self.root, table)
         missing = [field for field in spark_schema(table) if field.name not in there]
         if missing:
             added = ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in missing)
             self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({added})")
+        late = {name: value for name, value in table.properties.items() if properties.get(name) != value}
+        if late:
+            listed = ", ".join(f"'{name}' = '{value}'" for name, value in late.items())
+            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` SET TBLPROPERTIES ({listed})")
 
-    def _apply(self, table: Table, compared: DataFrame, append: bool) -> None:
-        changed = compared.where("change != 'same'")
-        with self._transaction(table):
-            if append:
-                new = changed.select("new.*").coalesce(1)
-                new.write.format("delta").mode("append").save(self.path(table))
-                return
-            source = changed.select("change", F.expr("coalesce(new, old)").alias("row")).select("change", "row.*")
-            columns = {name: f"source.{name}" for name in table.schema.names}
-            (
-                DeltaTable.forPath(self.spark, self.path(table))
-                .alias("target")
-                .merge(source.alias("source"), " AND ".join(f"target.{k} = source.{k}" for k in table.key))
-                .whenMatchedDelete("source.change = 'deleted'")
-                .whenMatchedUpdate("source.change = 'updated'", columns)
-                .whenNotMatchedInsert("source.change = 'inserted'", columns)
-                .execute()
-            )
+    def _kept(self, table: Table, after: int) -> bool:
+        """Whether the files of all versions later than `after` must still be there."""
+        earliest = datetime.now(UTC) - _FILES_KEPT
+        return any(
+            commit["version"] == after + 1 and commit["timestamp"] > earliest.timestamp() * 1000
+            for commit in commits_of(self.root, table)
+        )
+
+    def _write(self, table: Table, compared: DataFrame, append: bool, reflects: Reflected | None) -> Changes:
+        compared = compared.persist()
+        try:
+            changes = count_changes(table, compared)
+            if changes.any:
+                with self._transaction(table, reflects):
+                    self._apply(table, compared.where("change != 'same'"), append)
+        finally:
+            compared.unpersist()
+        return changes
+
+    def _apply(self, table: Table, changed: DataFrame, append: bool) -> None:
+        if append:
+            new = changed.select("new.*").coalesce(1)
+            new.write.format("delta").mode("append").save(self.path(table))
+            return
+        source = changed.select("change", F.expr("coalesce(new, old)").alias("row")).select("change", "row.*")
+        columns = {name: f"source.{name}" for name in table.schema.names}
+        (
+            DeltaTable.forPath(self.spark, self.path(table))
+            .alias("target")
+            .merge(source.alias("source"), " AND ".join(f"target.{k} = source.{k}" for k in table.key))
+            .whenMatchedDelete("source.change = 'deleted'")
+            .whenMatchedUpdate("source.change = 'updated'", columns)
+            .whenNotMatchedInsert("source.change = 'inserted'", columns)
+            .execute()
+        )
 
     @contextmanager
-    def _transaction(self, table: Table) -> Iterator[None]:
+    def _transaction(self, table: Table, reflects: Reflected | None) -> Iterator[None]:
         """Session settings are the only way to make a MERGE idempotent; they must not outlive it."""
-        next_version = (self.version(table) or 0) + 1
-        self.spark.conf.set(_TXN_APP, f"{table.writer}:{table.name}")
-        self.spark.conf.set(_TXN_VERSION, str(next_version))
+        settings = {
+            _TXN_APP: f"{table.writer}:{table.name}",
+            _TXN_VERSION: str((self.version(table) or 0) + 1),
+            **({_METADATA: json.dumps(dict(reflects))} if reflects else {}),
+        }
+        for name, value in settings.items():
+            self.spark.conf.set(name, value)
         try:
             yield
         finally:
-            self.spark.conf.unset(_TXN_APP)
-            self.spark.conf.unset(_TXN_VERSION)
+            for name in settings:
+                self.spark.conf.unset(name)
 
 
 def spark_schema(table: Table) -> StructType:
@@ -163,45 +209,11 @@ def spark_schema(table: Table) -> StructType:
     return from_arrow_schema(table.schema)
 
 
+def _declared(table: Table, rows: DataFrame, *more: Column) -> DataFrame:
+    """The declared columns, null where an older table does not have one yet, and `more`."""
+    types = spark_schema(table)
+    return rows.select(*(_column(rows, types[name]) for name in table.schema.names), *more)
+
+
 def _column(rows: DataFrame, field: StructField) -> Column:
-    """A declared column, null in a table that does not have it yet."""
     return F.col(field.name) if field.name in rows.columns else F.lit(None).cast(field.dataType).alias(field.name)
-
-
-def _compare(table: Table, new: DataFrame, old: DataFrame) -> DataFrame:
-    """One row a key: `new` and `old` rows as structs (null if absent), how often it came, and the change."""
-    sides = [
-        frame.select(*table.key, F.struct(*table.schema.names).alias("row"), F.lit(is_new).alias("is_new"))
-        for frame, is_new in ((new, True), (old, False))
-    ]
-    return (
-        sides[0]
-        .unionByName(sides[1])
-        .groupBy(*table.key)
-        .agg(
-            F.count_if(F.col("is_new")).alias("times"),
-            F.max(F.when(F.col("is_new"), F.col("row"))).alias("new"),
-            F.max(F.when(~F.col("is_new"), F.col("row"))).alias("old"),
-        )
-        .select(
-            "times",
-            "new",
-            "old",
-            F.expr(" OR ".join(f"{k} IS NULL" for k in table.key)).alias("key_is_null"),
-            F.expr(
-                "CASE WHEN new IS NULL THEN 'deleted' WHEN old IS NULL THEN 'inserted' "
-                "WHEN new <=> old THEN 'same' ELSE 'updated' END"
-            ).alias("change"),
-        )
-    )
-
-
-def _count(table: Table, compared: DataFrame) -> Changes:
-    row = compared.agg(
-        F.count_if(F.expr("times > 1 OR key_is_null")).alias("wrong"),
-        F.count_if(F.expr("times > 0")).alias("rows"),
-        *(F.count_if(F.col("change") == name).alias(name) for name in ("inserted", "updated", "deleted")),
-    ).first()
-    if row is None or row["wrong"]:
-        raise KeyNotUnique(table, 0 if row is None else row["wrong"])
-    return Changes(table.name, row["inserted"], row["updated"], row["deleted"], row["rows"])

@@ -33,7 +33,8 @@ class Table:
     """One Delta table.
 
     `name` is `layer.table`, `key` the columns that are unique together, `writer` the only job that
-    writes it, `partition_by` the columns that its files are split by.
+    writes it, `partition_by` the columns that its files are split by. `followed` tables tell later jobs which rows
+    changed (Delta's change data feed).
     """
 
     name: str
@@ -42,6 +43,7 @@ class Table:
     writer: str
     columns: tuple[Column, ...]
     partition_by: tuple[str, ...] = ()
+    followed: bool = False
 
     @property
     def path(self) -> str:
@@ -60,4 +62,5 @@ class Table:
         return {
             "delta.dataSkippingStatsColumns": ",".join(counted),
             "delta.enableDeletionVectors": "false",
+            **({"delta.enableChangeDataFeed": "true"} if self.followed else {}),
         }

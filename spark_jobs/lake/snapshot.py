@@ -1,11 +1,13 @@
 """Reading a table without Spark, as Arrow, together with the version that was read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from privacy.errors import MangroveError
 from spark_jobs.lake.schemas import Table
@@ -63,6 +65,37 @@ def is_there(root: str, table: Table) -> bool:
 def version_of(root: str, table: Table) -> int:
     """Return a table's newest Delta version; a look at the log, without starting a Spark job."""
     return DeltaTable(table_uri(root, table), without_files=True).version()
+
+
+def commits_of(root: str, table: Table) -> Iterator[dict[str, Any]]:
+    """Yield what each commit of a table tells of itself, the newest first, as far back as the log goes.
+
+    Each has at least `version` and `timestamp` (milliseconds since 1970).
+    """
+    yield from DeltaTable(table_uri(root, table), without_files=True).history()
+
+
+def was_followed(root: str, table: Table, version: int) -> bool:
+    """Say whether a version of a table already recorded what later ones change; false if it is not known any more."""
+    try:
+        past = DeltaTable(table_uri(root, table), version=version, without_files=True)
+    except DeltaError:
+        return False
+    return past.metadata().configuration.get("delta.enableChangeDataFeed") == "true"
+
+
+def shape_of(root: str, table: Table) -> tuple[set[str], Mapping[str, str]]:
+    """Return the columns and the properties that a table has, which an older version may have made."""
+    delta = DeltaTable(table_uri(root, table), without_files=True)
+    return {field.name for field in delta.schema().fields}, delta.metadata().configuration
+
+
+def rows_of(root: str, table: Table) -> int:
+    """Count a table's rows by its log alone; 0 if it was not made yet."""
+    if not is_there(root, table):
+        return 0
+    counts = pa.table(DeltaTable(table_uri(root, table)).get_add_actions(flatten=True))["num_records"]
+    return int(pc.sum(counts).as_py() or 0)
 
 
 def table_uri(root: str, table: Table) -> str:

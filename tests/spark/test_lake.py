@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
@@ -18,6 +20,7 @@ THINGS = Table(
         Column("weight", FLOAT, "how heavy"),
         Column("tags", STRINGS, "labels"),
     ),
+    followed=True,
 )
 
 
@@ -99,3 +102,50 @@ def test_a_write_that_is_retried_at_the_same_version_is_applied_once(spark, lake
         spark.conf.unset("spark.databricks.delta.write.txnAppId")
         spark.conf.unset("spark.databricks.delta.write.txnVersion")
     assert [row[0] for row in content(lake)] == ["a", "b"]
+
+
+def test_a_patch_leaves_the_rest_and_equals_the_sync_of_all(spark, lake):
+    lake.sync(THINGS, things(spark, ("a", 1, 1.0, ["x"]), ("b", 2, None, None), ("c", 3, None, [])))
+    gone = spark.createDataFrame([("c",), ("b",), ("never",)], "id string")
+    changes = lake.patch(THINGS, things(spark, ("a", 1, 1.0, ["x"]), ("b", 5, None, None), ("d", 4, None, None)), gone)
+    assert (changes.inserted, changes.updated, changes.deleted, changes.rows) == (1, 1, 1, 3)
+    assert content(lake) == [("a", 1, 1.0, ["x"]), ("b", 5, None, None), ("d", 4, None, None)]
+
+
+def test_a_patch_of_what_is_there_makes_no_commit_and_one_of_a_missing_table_makes_it(spark, lake):
+    assert lake.patch(THINGS, things(spark, ("a", 1, None, None))).rows == 1
+    before = lake.version(THINGS)
+    assert not lake.patch(THINGS, things(spark, ("a", 1, None, None))).any
+    assert lake.version(THINGS) == before
+    with pytest.raises(KeyNotUnique, match="nothing was written"):
+        lake.patch(THINGS, things(spark, ("a", 2, None, None), ("a", 3, None, None)))
+    assert lake.version(THINGS) == before
+
+
+def test_a_table_tells_what_it_reflects_until_a_write_says_something_else(spark, lake):
+    assert lake.reflected(THINGS) == {}
+    lake.sync(THINGS, things(spark, ("a", 1, None, None)), reflects={"tests.source": 3, "rules": "f00"})
+    assert lake.reflected(THINGS) == {"tests.source": 3, "rules": "f00"}
+    lake.patch(THINGS, things(spark, ("b", 1, None, None)), reflects={"tests.source": 4})
+    assert lake.reflected(THINGS) == {"tests.source": 4}
+
+
+def test_changes_are_those_since_a_version(spark, lake):
+    lake.sync(THINGS, things(spark, ("a", 1, None, None), ("b", 2, None, None), ("c", 3, None, None)))
+    since = lake.version(THINGS)
+    assert lake.changes(THINGS, since).count() == 0
+    lake.sync(THINGS, things(spark, ("a", 1, None, None), ("b", 5, None, None), ("d", 4, None, None)))
+    changed = sorted((row["id"], row["size"], row["change"]) for row in lake.changes(THINGS, since).collect())
+    assert changed == [("b", 2, "before"), ("b", 5, "after"), ("c", 3, "deleted"), ("d", 4, "inserted")]
+    assert lake.changes(THINGS, since + 2) is None
+
+
+def test_changes_before_a_table_was_followed_are_not_known_and_those_after_are(spark, lake):
+    alone = replace(THINGS, followed=False)
+    lake.sync(alone, things(spark, ("a", 1, None, None)))
+    lake.sync(alone, things(spark, ("a", 2, None, None)))
+    assert lake.changes(THINGS, lake.version(THINGS) - 1) is None
+    lake.sync(THINGS, things(spark, ("a", 3, None, None)))
+    assert [
+        row["size"] for row in lake.changes(THINGS, lake.version(THINGS) - 1).where("change = 'after'").collect()
+    ] == [3]
