@@ -18,8 +18,10 @@ from services.lake_commands import app as lake_app
 from services.lake_commands import ml_app
 from services.masking_commands import app as masking_app
 from services.options import DEFAULT_HOME, HomeOption
+from services.private_audit.commands import app as audit_app
+from services.private_query.budget_commands import app as budget_app
 from services.private_query.commands import app as query_app
-from services.private_query.commands import budget_app
+from services.private_query.receipt_commands import app as receipt_app
 from services.simulator.commands import simulate
 
 app = typer.Typer(
@@ -41,6 +43,8 @@ app.add_typer(ml_app, name="ml")
 app.add_typer(masking_app, name="masking")
 app.add_typer(query_app, name="query")
 app.add_typer(budget_app, name="budget")
+app.add_typer(receipt_app, name="receipt")
+app.add_typer(audit_app, name="audit")
 app.command(epilog="Example: mangrove simulate --home .mangrove --people 500 --seed 7")(simulate)
 app.command(epilog="Example: mangrove demo --home .mangrove --people 2500")(demo)
 

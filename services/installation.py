@@ -17,8 +17,10 @@ from services.settings import FILE_NAME, Home
 POLICY_FILE = "masking.toml"
 FIRST_SOURCE, FIRST_PARTNER = "demo", "partner"
 """Who may call in a new installation, unless others are named."""
-SECRETS = ("access", "truncation")
-"""Secrets beside the pseudonym keys: for hashing API keys, and for the order of truncation."""
+RECEIPTS = "receipts"
+"""The name of the private key that signs receipts."""
+SECRETS = ("access", "truncation", RECEIPTS)
+"""Secrets beside the pseudonym keys: for hashing API keys, for the order of truncation, for signing receipts."""
 
 _CONFIGURATION = """# Mangrove's configuration; paths are relative to this folder.
 # All settings: infra/config/mangrove.toml.

@@ -177,12 +177,18 @@ class LanderSettings(_Section):
 
 
 class QuerySettings(_Section):
-    """The private query service: where it listens, its ledger and its catalogue."""
+    """The private query service: where it listens, its ledger and its catalogue.
+
+    `tls_client_ca` asks every partner for a certificate of that authority. `ledger` is the path of an SQLite file,
+    or a PostgreSQL address such as `postgresql://mangrove@db.example.com/ledger`, which several services may share;
+    `env:NAME` takes either from the environment, where a password may stand.
+    """
 
     address: Address = "127.0.0.1:50052"
     metrics_port: Port = 0
     tls_cert: str = ""
     tls_key: str = ""
+    tls_client_ca: str = ""
     reflection: bool = False
     ledger: str = "ledger/ledger.sqlite"
     catalogue: str = "catalogue.toml"

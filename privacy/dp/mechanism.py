@@ -1,9 +1,12 @@
-"""The one place where exact aggregates become private: discrete Gaussian noise from OpenDP.
+"""The one place where exact aggregates become private: discrete Gaussian noise.
 
 Guarantee: `release` is rho-zCDP for the unit person (add or remove one person with all rows), where rho is
-what the reservation holds. The privacy map of every measurement, not our formula, says what it costs, and the
-sum is compared with the reservation in exact arithmetic before any noise is drawn.
-Canonne, Kamath and Steinke 2020, "The Discrete Gaussian for Differential Privacy".
+what the reservation holds; with unknown keys it is so but for an event of probability `Finding.delta`. OpenDP's
+privacy map of every measurement, not our formula, says what it costs, and the sum is compared with the
+reservation in exact arithmetic before any noise is drawn.
+
+Short vectors get their noise from OpenDP itself; long ones, for which that takes seconds, from `privacy.dp.sampler`,
+which follows the same law. Canonne, Kamath and Steinke 2020, "The Discrete Gaussian for Differential Privacy".
 """
 
 import functools
@@ -11,18 +14,28 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from statistics import NormalDist
 from typing import Any
 
-import opendp.prelude as dp
+import numpy as np
+import numpy.typing as npt
+from opendp.domains import atom_domain, vector_domain
+from opendp.measurements import make_gaussian
+from opendp.metrics import l2_distance
+from opendp.mod import enable_features
 
-from privacy.dp.accounting import NANO, Share, split
-from privacy.dp.aggregates import ExactAggregates
-from privacy.dp.keys import PublicKeys
-from privacy.dp.types import ContributionBounds, Measure, NanoRho
+from privacy.dp.accounting import NANO, SCALE_BITS, Share, Shares, split
+from privacy.dp.aggregates import ExactAggregates, Vector, widths
+from privacy.dp.keys import CandidateKeys, PublicKeys, ReleasedKeys
+from privacy.dp.sampler import discrete_gaussian
+from privacy.dp.types import Measure
 from privacy.errors import MangroveError
 from privacy.ledger.port import Reservation
 
-dp.enable_features("contrib")
+enable_features("contrib")
+
+SHORT = 256
+"""Vectors of at most so many numbers get their noise from OpenDP."""
 
 
 class MapExceedsReservation(MangroveError):
@@ -38,78 +51,145 @@ class MapExceedsReservation(MangroveError):
 class Noise:
     """Discrete Gaussian noise of one vector: its scale, and its cost in nano-rho by its privacy map."""
 
-    scale: float
+    exact_scale: Fraction
     cost: Fraction
     measurement: Any
+
+    @property
+    def scale(self) -> float:
+        """The scale as a float, which holds it exactly."""
+        return float(self.exact_scale)
+
+    def on(self, vector: Vector) -> Vector:
+        """Draw, and add to each number."""
+        if len(vector) == 0:
+            return vector
+        if len(vector) <= SHORT:
+            return np.array(self.measurement(vector.tolist()), np.int64)
+        return vector + discrete_gaussian(self.exact_scale, len(vector))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How unknown keys are found: a group is shown when its noisy number of people reaches the threshold.
+
+    With a probability of at most `delta` a group shows that one person alone holds.
+    """
+
+    scale: float
+    threshold: int
+    delta: float
 
 
 @dataclass(frozen=True, slots=True)
 class NoisyAggregates:
-    """For each measure its noisy vectors and their scales. zCDP is closed under post-processing them."""
+    """For each measure its noisy vectors and their scales. zCDP is closed under post-processing them.
+
+    `dropped` holds the noisy numbers of kept and dropped rows and their scale, None where they were not asked for.
+    """
 
     measures: tuple[Measure, ...]
-    keys: PublicKeys
-    vectors: tuple[tuple[list[int], ...], ...]
+    keys: PublicKeys | ReleasedKeys
+    vectors: tuple[tuple[npt.NDArray[np.int64], ...], ...]
     scales: tuple[tuple[float, ...], ...]
+    dropped: tuple[int, int, float] | None = None
 
 
-def _noise(scale: float, sensitivity: float) -> Noise:
-    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="f64")
-    measurement = dp.m.make_gaussian(*space, scale=scale)
+@functools.lru_cache(maxsize=256)
+def _measurement(scale: float) -> Any:
+    space = vector_domain(atom_domain(T="i64")), l2_distance(T="f64")
+    return make_gaussian(*space, scale=scale)
+
+
+def _noise(scale: Fraction, sensitivity: float) -> Noise:
+    measurement = _measurement(float(scale))
     return Noise(scale, Fraction(measurement.map(sensitivity)) * NANO, measurement)
 
 
 def calibrate(share: Share) -> Noise:
-    """Find the least noise whose privacy map stays within a share."""
+    """Find the least noise, of a scale with `SCALE_BITS` bits, whose privacy map stays within a share."""
     scale = share.sensitivity / math.sqrt(2 * share.rho / NANO)
-    noise = _noise(scale, share.sensitivity)
+    step = Fraction(2) ** (math.frexp(scale)[1] - SCALE_BITS)
+    noise = _noise(math.ceil(Fraction(scale) / step) * step, share.sensitivity)
     while noise.cost > share.rho:
-        scale = math.nextafter(scale, math.inf)
-        noise = _noise(scale, share.sensitivity)
+        noise = _noise(noise.exact_scale + step, share.sensitivity)
     return noise
 
 
-def noise_scales(
-    measures: Sequence[Measure], bounds: ContributionBounds, price: NanoRho
-) -> tuple[tuple[float, ...], ...]:
-    """Give the standard deviations of the noise that a price buys, a tuple a measure. They are public."""
-    return tuple(tuple(calibrate(share).scale for share in part) for part in split(measures, bounds, price))
+def noise_scales(shares: Shares) -> tuple[tuple[float, ...], ...]:
+    """Give the standard deviations of the noise that shares buy, a tuple a measure. They are public."""
+    return tuple(tuple(calibrate(share).scale for share in part) for part in shares.measures)
 
 
-def release(exact: ExactAggregates, reservation: Reservation) -> NoisyAggregates:
+def finding(share: Share, groups: int, delta: float) -> Finding:
+    """Say how unknown keys are found.
+
+    A person alone in K groups puts a 1 into each. Each is shown with the probability that the noise reaches the
+    threshold less 1, which is at most that of a normal variable reaching the threshold less 2 (Canonne, Kamath and
+    Steinke 2020, proposition 25). OpenDP 0.16's own threshold mechanism states less than it costs on integers.
+
+    Args:
+        share: What the finding may cost.
+        groups: K.
+        delta: How probable it may be that a group shows that one person alone holds.
+    """
+    scale = calibrate(share).scale
+    return Finding(scale, 2 + math.ceil(-NormalDist().inv_cdf(delta / groups) * scale * (1 + 1e-9)), delta)
+
+
+def release(exact: ExactAggregates, reservation: Reservation, *, threshold_delta: float = 0.0) -> NoisyAggregates:
     """Add noise worth exactly the reservation or less. A reservation pays for one release.
+
+    Args:
+        exact: What to add noise to.
+        reservation: What was paid.
+        threshold_delta: With unknown keys: see `finding`.
 
     Raises:
         MapExceedsReservation: if OpenDP's maps add up to more than was reserved; nothing was drawn.
         ReservationUsed: if the reservation has paid for a release before.
     """
     reserved = reservation.take()
-    noises = tuple(tuple(calibrate(share) for share in part) for part in split(exact.measures, exact.bounds, reserved))
-    if sum(noise.cost for part in noises for noise in part) > reserved:
+    asked, unknown = exact.asked, exact.persons is not None
+    shares = split(asked.measures, asked.bounds, reserved, unknown_keys=unknown, most_rows=asked.most_rows)
+    if sum(calibrate(share).cost for share in shares) > reserved:
         raise MapExceedsReservation
+    keys, chosen = _shown(exact, shares, threshold_delta)
     vectors = tuple(
-        tuple(noise.measurement(vector.tolist()) for noise, vector in zip(part, secret, strict=True))
-        for part, secret in zip(noises, exact.vectors, strict=True)
+        tuple(
+            calibrate(share).on(_of_groups(vector, width, chosen))
+            for share, vector, width in zip(part, secret, widths(measure), strict=True)
+        )
+        for measure, part, secret in zip(asked.measures, shares.measures, exact.vectors, strict=True)
     )
-    scales = tuple(tuple(noise.scale for noise in part) for part in noises)
-    return NoisyAggregates(exact.measures, exact.keys, vectors, scales)
+    return NoisyAggregates(asked.measures, keys, vectors, noise_scales(shares), _dropped(exact, shares))
 
 
-@functools.lru_cache(maxsize=1024)
-def epsilon_at(rho: NanoRho, delta: float) -> float:
-    """Convert rho-zCDP to epsilon at delta, rounded up: OpenDP's conversion of a Gaussian of that rho.
-
-    Args:
-        rho: 1 or more.
-        delta: Between 0 and 1.
-    """
-    scale = 1 / math.sqrt(2 * rho / NANO)
-    measurement = _scalar(scale)
-    while Fraction(measurement.map(1.0)) * NANO < rho:
-        scale = math.nextafter(scale, 0)
-        measurement = _scalar(scale)
-    return float(dp.c.make_zCDP_to_approxDP(measurement).map(1.0).epsilon(delta))
+_Chosen = npt.NDArray[np.intp] | None
 
 
-def _scalar(scale: float) -> Any:
-    return dp.m.make_gaussian(dp.atom_domain(T="i64"), dp.absolute_distance(T="f64"), scale=scale)
+def _shown(exact: ExactAggregates, shares: Shares, delta: float) -> tuple[PublicKeys | ReleasedKeys, _Chosen]:
+    if isinstance(exact.keys, PublicKeys):
+        return exact.keys, None
+    if shares.keys is None or exact.persons is None:
+        raise TypeError("Candidates that no threshold stands before.")
+    found = finding(shares.keys, exact.asked.bounds.groups, delta)
+    noisy = calibrate(shares.keys).on(exact.persons)
+    chosen = np.flatnonzero(noisy >= found.threshold)
+    return _released(exact.keys, chosen.tolist()), chosen
+
+
+def _released(keys: CandidateKeys, chosen: Sequence[int]) -> ReleasedKeys:
+    return ReleasedKeys(keys.names, tuple(keys.combination(number) for number in chosen))
+
+
+def _of_groups(vector: Vector, width: int, chosen: _Chosen) -> Vector:
+    return vector if chosen is None else vector.reshape(-1, width)[chosen].ravel()
+
+
+def _dropped(exact: ExactAggregates, shares: Shares) -> tuple[int, int, float] | None:
+    if exact.dropped is None or shares.dropped is None:
+        return None
+    noise = calibrate(shares.dropped)
+    kept, dropped = noise.on(exact.dropped).tolist()
+    return kept, dropped, noise.scale

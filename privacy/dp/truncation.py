@@ -3,68 +3,83 @@
 Guarantee: let M and M' be marts that differ by one person with all their rows. `truncate` treats each person
 by themselves (which of a person's rows stay depends on that person's rows and on a secret key alone), so both
 results are the same for everybody else, and differ by at most K groups with at most L rows each.
+
+Groups stay by their lots for the question (see `privacy.dp.lots`), rows by theirs for the version, so neither by
+value nor by time. A person over K keeps the groups whose lots are strictly below the (K+1)-th: K of them, or fewer
+where lots are equal. So the bound holds without any assumption on the hash.
 """
 
-import functools
-import hashlib
-import hmac
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from privacy.dp.keys import PublicKeys
+from privacy.dp.keys import Cells, Keys
+from privacy.dp.lots import Lots, mixed
+from privacy.dp.rows import Ints, Numbers, Truths
 from privacy.dp.types import ContributionBounds
 
-PERSON = "person_id"
-ROW_TOKEN = "row_token"  # noqa: S105 - the name of a column
-
 _SEAL = object()
-_IN_MEMORY = {"threads": "2", "temp_directory": "", "autoload_known_extensions": "false"}
 
-# Persons within both bounds are not hashed: for them every order keeps everything.
-_KEPT = """
-WITH counted AS (
-    SELECT *, count(*) OVER (PARTITION BY person) AS held FROM contributions
-), ranked AS (
-    SELECT
-        place,
-        dense_rank() OVER (
-            PARTITION BY person
-            ORDER BY CASE WHEN held > $groups THEN sha256($key || person || chr(31) || cell) END, cell
-        ) AS group_rank,
-        row_number() OVER (
-            PARTITION BY person, cell
-            ORDER BY CASE WHEN held > $rows THEN sha256($key || chr(30) || token) END, token
-        ) AS row_rank
-    FROM counted
-)
-SELECT place, row_rank FROM ranked WHERE group_rank <= $groups AND row_rank <= $rows ORDER BY place
-"""
+DENSE = 2**23
+"""Up to so many pairs of a person and a group, one number is held for each pair there could be (64 MB)."""
+
+_BLOCK = 16384
+_NO_LOT = np.uint32(2**32 - 1)
+_MOST_PASSES = 24
 
 
-@functools.cache
-def _database() -> duckdb.DuckDBPyConnection:
-    # Opening one takes 25 ms. Each question has a cursor of its own, whose views no other cursor sees.
-    return duckdb.connect(config=_IN_MEMORY)
+@dataclass(frozen=True, slots=True, eq=False)
+class Contributions:
+    """The rows a question is about, not yet bounded. Secret.
+
+    Attributes:
+        people: The number of each row's person, never falling; a person's rows are in the order of their lots.
+        lots: One lot a person.
+        cells: The number of each row's group, -1 for none.
+        columns: The measured columns, by name.
+        marks: For each ratio, by name, whether a row fits its condition.
+    """
+
+    people: Ints = field(repr=False)
+    lots: Lots = field(repr=False)
+    cells: Cells = field(repr=False)
+    columns: Mapping[str, Numbers] = field(repr=False)
+    marks: Mapping[str, Truths] = field(repr=False)
+
+    def take(self, places: Ints) -> "Contributions":
+        """Give some of the rows."""
+        return Contributions(
+            self.people[places],
+            self.lots,
+            self.cells[places],
+            {name: column.take(places) for name, column in self.columns.items()},
+            {name: mark[places] for name, mark in self.marks.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundedContributions:
     """Rows of which no person has more than `bounds` allow. Only `truncate` can build it.
 
-    `cells[i]` is the number of row i's group, `ranks[i]` its place from 1 among the rows of its person in
-    its group, `columns` the rest of the rows.
+    Attributes:
+        rows_by_cell: How many rows each group kept.
+        persons_by_cell: How many people each group kept.
+        rows: The kept rows themselves, None when they were not asked for.
+        held: How many rows each person had in all groups together.
+        kept: How many of them each person kept.
+        bounds: What bounds them.
+        keys: The groups.
     """
 
-    cells: npt.NDArray[np.int64] = field(repr=False)
-    ranks: npt.NDArray[np.int64] = field(repr=False)
-    columns: pa.Table = field(repr=False)
+    rows_by_cell: Cells = field(repr=False)
+    persons_by_cell: Cells = field(repr=False)
+    rows: Contributions | None = field(repr=False)
+    held: Cells = field(repr=False)
+    kept: Cells = field(repr=False)
     bounds: ContributionBounds
-    keys: PublicKeys
+    keys: Keys
     seal: InitVar[object] = None
 
     def __post_init__(self, seal: object) -> None:
@@ -72,48 +87,124 @@ class BoundedContributions:
             raise TypeError("Only privacy.dp.truncation.truncate builds BoundedContributions.")
 
 
-def order_key(secret: bytes, question: bytes) -> str:
-    """Derive the key under which one question orders groups and rows, hex.
-
-    HMAC-SHA256 of the question's hash under this installation's truncation secret: who does not hold the
-    secret cannot choose events so that they survive, or crowd others out.
-    """
-    return hmac.new(secret, b"mangrove truncation v1" + question, hashlib.sha256).hexdigest()
-
-
-def truncate(rows: pa.Table, keys: PublicKeys, bounds: ContributionBounds, key: str) -> BoundedContributions:
+def truncate(
+    contributions: Contributions, keys: Keys, bounds: ContributionBounds, key: bytes, *, with_rows: bool
+) -> BoundedContributions:
     """Keep at most `bounds.groups` groups a person and `bounds.rows` rows a person and group.
 
-    Rows without a person, without a token, or outside the public keys are left out first: a test of each row
-    alone. Groups are taken in the order of SHA-256(key, person, group), rows in that of SHA-256(key, token);
-    the same rows in any order give the same result.
+    Rows without a group are left out first: a test of each row alone, which uses up nobody's share.
 
     Args:
-        rows: person_id, row_token (unique) and the keys as strings, and the measured columns.
+        contributions: The rows.
         keys: The groups of the answer.
-        bounds: The most one person can bring in; already narrowed to the groups there are.
+        bounds: The most one person can bring in.
         key: From `order_key`.
+        with_rows: Whether the kept rows are wanted, and not only their numbers.
     """
-    contributions = pa.table(
-        {
-            "place": pa.array(np.arange(rows.num_rows)),
-            "person": rows[PERSON],
-            "token": rows[ROW_TOKEN],
-            "cell": keys.number(rows),
-        }
-    ).drop_null()
-    parameters = {"key": key, "groups": bounds.groups, "rows": bounds.rows}
-    with _database().cursor() as db:
-        db.register("contributions", contributions)
-        kept = db.sql(_KEPT, params=parameters).to_arrow_table()
-    places = kept["place"].combine_chunks()
-    cells = pc.take(keys.number(rows), places)
-    measured = [name for name in rows.column_names if name not in {PERSON, ROW_TOKEN, *keys.names}]
-    return BoundedContributions(
-        cells.to_numpy(zero_copy_only=False),
-        kept["row_rank"].to_numpy(),
-        rows.select(measured).take(places),
-        bounds,
-        keys,
-        seal=_SEAL,
-    )
+    inside = contributions.cells >= 0
+    own = contributions if inside.all() else contributions.take(np.flatnonzero(inside))
+    salts = keys.salts(key)
+    bound = _dense if len(own.lots) * keys.size <= DENSE else _sparse
+    rows_by_cell, persons_by_cell, kept, places = bound(own, salts, bounds, with_rows=with_rows)
+    held = np.bincount(own.people, minlength=len(own.lots))
+    rows = own.take(places) if with_rows else None
+    return BoundedContributions(rows_by_cell, persons_by_cell, rows, held, kept, bounds, keys, seal=_SEAL)
+
+
+_Bound = tuple[Cells, Cells, Cells, Ints]
+
+
+def _dense(own: Contributions, salts: Lots, bounds: ContributionBounds, *, with_rows: bool) -> _Bound:
+    """Bound people in a matrix with one row a group and one column a person, some columns at a time."""
+    people, groups = len(own.lots), len(salts)
+    pairs = own.cells * people
+    pairs += own.people
+    counts = np.bincount(pairs, minlength=groups * people)
+    most = np.minimum(counts, bounds.rows).astype(np.uint16).reshape(groups, people)
+    stays = np.empty((groups, people), np.bool_) if with_rows else None
+    rows_by_cell, persons_by_cell = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
+    kept_by_person = np.empty(people, np.int64)
+    for start in range(0, people, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        present = most[:, block] > 0
+        _cut_groups(present, salts, own.lots[block], bounds.groups)
+        kept = most[:, block] * present
+        rows_by_cell += kept.sum(axis=1, dtype=np.int64)
+        persons_by_cell += np.count_nonzero(present, axis=1)
+        kept_by_person[block] = kept.sum(axis=0, dtype=np.int64)
+        if stays is not None:
+            stays[:, block] = present
+    places = pairs[:0] if stays is None else _kept_places(pairs, counts, stays.ravel(), bounds.rows)
+    return rows_by_cell, persons_by_cell, kept_by_person, places
+
+
+def _cut_groups(present: Truths, salts: Lots, lots: Lots, most: int) -> None:
+    """Take away the groups that people, a column each, have beyond `most`."""
+    over = present.sum(axis=0, dtype=np.int32) > most
+    if not over.any():
+        return
+    drawn = mixed(salts[:, None], lots[None, :])
+    drawn |= present.astype(np.uint32) - np.uint32(1)  # where there is nothing, the greatest lot
+    present &= (drawn < _least(drawn, most + 1)) | ~over
+
+
+def _least(lots: Lots, rank: int) -> Lots:
+    """Give the lot of a rank, from 1, in each column; the greatest there can be where a column has fewer."""
+    if rank > len(lots):
+        return np.full(lots.shape[1], _NO_LOT)
+    if rank > _MOST_PASSES:
+        return np.partition(lots, rank - 1, axis=0)[rank - 1]  # type: ignore[no-any-return]
+    least = np.full((rank, lots.shape[1]), _NO_LOT)
+    rest, greater = np.empty_like(least[0]), np.empty_like(least[0])
+    for turn, row in enumerate(lots):
+        rest[:] = row
+        for so_far in least[: turn + 1]:
+            np.maximum(so_far, rest, out=greater)
+            np.minimum(so_far, rest, out=so_far)
+            rest, greater = greater, rest
+    return least[-1]  # type: ignore[no-any-return]
+
+
+def _kept_places(pairs: Cells, counts: Cells, is_kept: Truths, most: int) -> Ints:
+    stays = is_kept[pairs]
+    crowded = np.flatnonzero(counts[pairs] > most)
+    stays[crowded] &= _ranks(pairs[crowded]) < most
+    return np.flatnonzero(stays)
+
+
+def _ranks(pairs: Cells) -> Cells:
+    """Give each row's place, from 0, among the rows of its pair."""
+    order = np.argsort(pairs, kind="stable")
+    ordered = pairs[order]
+    ranks = np.empty(len(pairs), np.int64)
+    ranks[order] = np.arange(len(pairs)) - np.searchsorted(ordered, ordered)
+    return ranks
+
+
+def _sparse(own: Contributions, salts: Lots, bounds: ContributionBounds, *, with_rows: bool) -> _Bound:
+    """Bound people in a list of the pairs of a person and a group that there are."""
+    people, groups = len(own.lots), len(salts)
+    pairs = own.people.astype(np.int64) * groups + own.cells
+    there, number, counts = np.unique(pairs, return_inverse=True, return_counts=True)
+    person, cell = there // max(groups, 1), there % max(groups, 1)
+    lots = mixed(own.lots[person], salts[cell])
+    within = _within(person, lots, bounds.groups, people)
+    kept = np.minimum(counts, bounds.rows) * within
+    places = _kept_places(number, counts, within, bounds.rows) if with_rows else pairs[:0]
+    return _sums(cell, kept, groups), _sums(cell, within, groups), _sums(person, kept, people), places
+
+
+def _within(person: Cells, lots: Lots, most: int, people: int) -> Truths:
+    """Say which pairs are among their person's `most` least lots; pairs come in the order of their people."""
+    starts = np.searchsorted(person, np.arange(people + 1))
+    over = np.flatnonzero(np.diff(starts) > most)
+    ranked = np.sort((person.astype(np.uint64) << np.uint64(32)) | lots)
+    cut = np.full(people, np.uint64(2**32))
+    cut[over] = ranked[starts[over] + most] & np.uint64(_NO_LOT)
+    return lots < cut[person]
+
+
+def _sums(places: Cells, amounts: npt.NDArray[np.int64] | Truths, size: int) -> Cells:
+    totals = np.zeros(size, np.int64)
+    np.add.at(totals, places, amounts)
+    return totals

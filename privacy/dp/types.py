@@ -1,7 +1,7 @@
 """The words that the other modules of this package share: rho, bounds, measures, estimates."""
 
 from dataclasses import dataclass
-from typing import Literal, NewType
+from typing import Literal, NamedTuple, NewType
 
 NanoRho = NewType("NanoRho", int)
 """Billionths of rho (zero-concentrated differential privacy). Always whole, so that sums are exact."""
@@ -9,7 +9,15 @@ NanoRho = NewType("NanoRho", int)
 MIN_PRICE = NanoRho(1_000)
 MAX_PRICE = NanoRho(10_000_000_000)
 
-MeasureKind = Literal["count", "persons", "sum", "mean"]
+MAX_BINS = 64
+"""Most bins of a column where none are declared."""
+
+MAX_VARIANCE_REACH = 10**6
+"""How far a value may lie from the middle for a variance: the squares of 8 million rows still add up in 64 bits."""
+
+MeasureKind = Literal["count", "persons", "sum", "mean", "variance", "quantiles", "histogram", "ratio"]
+
+OF_A_COLUMN = frozenset({"sum", "mean", "variance", "quantiles", "histogram"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,11 @@ class IntBounds:
         """The largest distance of a clipped value from the middle."""
         return max(self.high - self.middle, self.middle - self.low)
 
+    def bins(self) -> tuple[int, ...]:
+        """Give the least values of bins of equal width, at most `MAX_BINS`."""
+        width = -(-(self.high - self.low + 1) // MAX_BINS)
+        return tuple(range(self.low, self.high + 1, width))
+
 
 @dataclass(frozen=True, slots=True)
 class ContributionBounds:
@@ -49,20 +62,45 @@ class ContributionBounds:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing to measure. Sum and mean need a column and its bounds; count and persons have neither."""
+    """One thing to measure.
+
+    Attributes:
+        kind: What.
+        column: The int column; for a ratio the column that its condition is about; "" for count and persons.
+        bounds: The column's, where a column is measured.
+        bins: The least value of each bin of a histogram or of quantiles, ascending; the first is `bounds.low`.
+        per_mille: The quantiles, ascending, 1 to 999.
+        mark: For a ratio: its name, which is also that of the mark on the rows that count.
+    """
 
     kind: MeasureKind
     column: str = ""
     bounds: IntBounds = IntBounds(0, 0)
+    bins: tuple[int, ...] = ()
+    per_mille: tuple[int, ...] = ()
+    mark: str = ""
 
     @property
     def name(self) -> str:
-        """Its name in an answer, such as `count` or `mean_wait_s`."""
-        return f"{self.kind}_{self.column}" if self.column else self.kind
+        """Its name, such as `count` or `mean_wait_s`."""
+        return self.mark or (f"{self.kind}_{self.column}" if self.column else self.kind)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its estimates: one, but for a histogram one a bin and for quantiles one each."""
+        if self.kind == "histogram":
+            return tuple(f"{self.name}_from_{low}" for low in self.bins)
+        if self.kind == "quantiles":
+            return tuple(f"p{_percent(level)}_{self.column}" for level in self.per_mille)
+        return (self.name,)
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+def _percent(per_mille: int) -> str:
+    whole, rest = divmod(per_mille, 10)
+    return f"{whole}_{rest}" if rest else str(whole)
+
+
+class Estimate(NamedTuple):
     """A noisy number and the ends of its 95 % interval, in the measure's unit."""
 
     value: float

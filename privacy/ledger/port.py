@@ -1,11 +1,12 @@
 """What a ledger promises. Every adapter passes tests/contract/test_ledger_contract.py."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
 
 from privacy.dp.types import NanoRho
 from privacy.errors import MangroveError
+from privacy.ledger.periods import Refresh
 
 Scope = Literal["partner", "dataset", "days"]
 
@@ -41,35 +42,52 @@ class BudgetExceeded(MangroveError):
     """A charge would go over a limit; nothing was charged.
 
     `left` is what the partner itself has left, None when another limit than the partner's own refused: what
-    others spent is not told.
+    others spent is not told. `until` is the day on which the budget is new, None for never.
     """
 
     reason = "BUDGET_EXCEEDED"
 
     def __init__(
-        self, scope: Scope, cost: NanoRho, left: NanoRho | None = None, wider_error: int | None = None
+        self,
+        scope: Scope,
+        cost: NanoRho,
+        left: NanoRho | None = None,
+        *,
+        until: date | None = None,
+        wider_error: int | None = None,
     ) -> None:
         self.scope = scope
         self.cost = cost
         self.left = left
-        super().__init__(_refusal(scope, cost, left, wider_error))
+        self.until = until
+        super().__init__(_REFUSALS[scope] if scope == "days" else self._refusal(wider_error))
 
     def with_wider_error(self, wider_error: int | None) -> "BudgetExceeded":
         """Give the same refusal, which also names a target error that the rest would pay for."""
-        return BudgetExceeded(self.scope, self.cost, self.left, wider_error)
+        return BudgetExceeded(self.scope, self.cost, self.left, until=self.until, wider_error=wider_error)
+
+    def _refusal(self, wider_error: int | None) -> str:
+        until = "" if self.until is None else f" until {self.until}"
+        ways = [] if self.until is None else ["wait until then"]
+        if self.scope == "dataset":
+            told = f"the dataset's budget over all partners is used up{until}"
+            return f"Budget exceeded: {told}. {_ways([*ways, 'ask the privacy officer'])}"
+        if self.left:
+            error = "the target error" if wider_error is None else f"the target error to ±{wider_error}"
+            ways.insert(0, f"widen {error} or lower rho" if wider_error is None else f"widen {error}")
+        told = f"this question costs rho {as_rho(self.cost)}, {as_rho(self.left or 0)} is left{until}"
+        return f"Budget exceeded: {told}. {_ways([*ways, 'ask the privacy officer for more'])}"
 
 
-def _refusal(scope: Scope, cost: NanoRho, left: NanoRho | None, wider_error: int | None) -> str:
-    if scope == "dataset":
-        return "Budget exceeded: the dataset's budget over all partners is used up. Ask the privacy officer."
-    if scope == "days":
-        return (
-            "Budget exceeded: the budget of at least one day in the window is used up. "
-            "Ask about other days, or ask the privacy officer."
-        )
-    out = "Widen the target error or lower rho" if wider_error is None else f"Widen the target error to ±{wider_error}"
-    way_out = "Ask the privacy officer for more." if not left else f"{out}, or ask the privacy officer for more."
-    return f"Budget exceeded: this question costs rho {as_rho(cost)}, {as_rho(left or 0)} is left. {way_out}"
+_REFUSALS = {
+    "days": "Budget exceeded: the budget of at least one day in the window is used up. Ask about other days, "
+    "or ask the privacy officer."
+}
+
+
+def _ways(ways: list[str]) -> str:
+    text = ", or ".join([", ".join(ways[:-1]), ways[-1]]) if len(ways) > 1 else ways[0]
+    return f"{text[0].upper()}{text[1:]}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,7 @@ class Charge:
     """What one partner is to pay for one question on one version of a table.
 
     `question` is the canonical hash of the question with its price, 32 bytes. The window is half open.
+    `identity_version` is that of the people whose bounds the answer keeps, 0 for none.
     """
 
     partner: str
@@ -86,6 +105,7 @@ class Charge:
     rho: NanoRho
     from_day: date
     until_day: date
+    identity_version: int = 0
 
     @property
     def key(self) -> tuple[str, str, int, bytes]:
@@ -100,11 +120,29 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be spent on a dataset in all: by one partner, by all together, and on the rows of one day."""
+    """What may be spent on a dataset: by one partner, by all together, and on the rows of one day.
+
+    The first two are new at the start of each period of `refresh`, in UTC; that of a day never is.
+    """
 
     partner: NanoRho
     dataset: NanoRho
     day: NanoRho
+    refresh: Refresh = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a partner stands: its limit in force, what of it is spent, and the day it is new, None for never."""
+
+    limit: NanoRho
+    spent: NanoRho
+    until: date | None
+
+    @property
+    def left(self) -> NanoRho:
+        """What may still be spent, 0 or more."""
+        return NanoRho(max(0, self.limit - self.spent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +153,20 @@ class StoredAnswer:
 
 
 class Reservation:
-    """Rho that is spent, whatever happens next. Only a ledger builds it, and it pays for one release."""
+    """Rho that is spent, whatever happens next. Only a ledger builds it, and it pays for one release.
 
-    __slots__ = ("_taken", "charge", "number")
+    `number`, `hash` (32 bytes) and `at` are those of the charge's entry in the chain.
+    """
 
-    def __init__(self, charge: Charge, number: int, seal: object) -> None:
+    __slots__ = ("_taken", "at", "charge", "hash", "number")
+
+    def __init__(self, charge: Charge, number: int, hash: bytes, at: datetime, seal: object) -> None:  # noqa: A002
         if seal is not _SEAL:
             raise TypeError("Only a ledger builds a Reservation.")
         self.charge = charge
         self.number = number
+        self.hash = hash
+        self.at = at
         self._taken = False
 
     def take(self) -> NanoRho:
@@ -166,6 +209,7 @@ class Ledger(Protocol):
 
         Raises:
             LedgerUnavailable: if it cannot be stored. The rho stays spent, the answer must not be given.
+            ReservationUsed: if it was committed or abandoned before.
         """
         ...
 
@@ -174,7 +218,15 @@ class Ledger(Protocol):
         ...
 
     def spent_by(self, partner: str, dataset: str) -> NanoRho:
-        """Sum up what a partner has spent on a dataset.
+        """Sum up what a partner has spent on a dataset over the life of the ledger.
+
+        Raises:
+            LedgerUnavailable: if the ledger cannot be read.
+        """
+        ...
+
+    def standing(self, partner: str, dataset: str, limits: Limits) -> Standing:
+        """Say where a partner stands at the moment, with what was changed since `limits` were declared.
 
         Raises:
             LedgerUnavailable: if the ledger cannot be read.
@@ -186,6 +238,6 @@ class Ledger(Protocol):
         ...
 
     @staticmethod
-    def _grant(charge: Charge, number: int) -> Reservation:
+    def _grant(charge: Charge, number: int, hash: bytes, at: datetime) -> Reservation:  # noqa: A002
         """For adapters alone: build the reservation of a charge that was recorded."""
-        return Reservation(charge, number, _SEAL)
+        return Reservation(charge, number, hash, at, _SEAL)

@@ -1,21 +1,23 @@
-"""Wires the private query service; nothing else chooses adapters."""
+"""Wires the private query service; nothing else chooses adapters, but for the ledger's (`ledgers.py`)."""
 
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
 from privacy.ledger.port import Ledger
-from privacy.ledger.sqlite import SqliteLedger
+from privacy.receipts import Signer
 from services import metrics
 from services.access import Authenticator
 from services.audit import AuditLog
 from services.grpc_server import RunningServer, ServerOptions, keep_serving, start_server
+from services.installation import RECEIPTS
 from services.keys import key_provider
 from services.private_query.catalogue import load_catalogue
 from services.private_query.engine import DeltaEngine
+from services.private_query.ledgers import open_ledger
 from services.private_query.ports import Ports
+from services.private_query.receipts import receipted
 from services.private_query.servicer import SERVICE, PrivateQueryServicer, add_to_server
-from services.private_query.wire import answer_to_bytes
 from services.settings import Home
 
 
@@ -42,13 +44,16 @@ class QueryService:
         self.ledger.close()
 
 
-def build(home: Home, *, access_secret: bytes, truncation_secret: bytes, address: str = "") -> QueryService:
+def build(
+    home: Home, *, access_secret: bytes, truncation_secret: bytes, receipt_secret: bytes, address: str = ""
+) -> QueryService:
     """Wire the service of a home folder.
 
     Args:
         home: The installation.
         access_secret: What API keys were hashed under, 32 bytes.
         truncation_secret: What orders rows and groups before they are cut, 32 bytes.
+        receipt_secret: The private key that signs receipts, 32 bytes.
         address: Where to listen instead of where the settings say, host:port.
 
     Raises:
@@ -62,12 +67,13 @@ def build(home: Home, *, access_secret: bytes, truncation_secret: bytes, address
         address=address or settings.address,
         tls_cert=_file(home, settings.tls_cert),
         tls_key=_file(home, settings.tls_key),
+        tls_client_ca=_file(home, settings.tls_client_ca),
         reflection=settings.reflection,
         drain_s=settings.drain_s,
     )
     audit = AuditLog(home.path(home.settings.audit))
-    ledger = SqliteLedger(home.path(settings.ledger))
-    ports = Ports(catalogue, DeltaEngine(home.lake_root), ledger, truncation_secret, answer_to_bytes)
+    ledger = open_ledger(home)
+    ports = Ports(catalogue, DeltaEngine(home.lake_root), ledger, truncation_secret, receipted(Signer(receipt_secret)))
     return QueryService(options, authenticator, PrivateQueryServicer(ports), ledger, audit, settings.metrics_port)
 
 
@@ -79,8 +85,13 @@ def from_home(home: Home, address: str = "") -> QueryService:
         CatalogueInvalid, LedgerUnavailable: as in `build`.
     """
     keys = key_provider(home)
-    access, truncation = keys.secret("access"), keys.secret("truncation")
-    return build(home, access_secret=access, truncation_secret=truncation, address=address)
+    return build(
+        home,
+        access_secret=keys.secret("access"),
+        truncation_secret=keys.secret("truncation"),
+        receipt_secret=keys.secret(RECEIPTS),
+        address=address,
+    )
 
 
 async def serve(service: QueryService) -> None:

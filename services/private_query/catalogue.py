@@ -1,6 +1,7 @@
 """What partners may ask about, declared in TOML: columns, public keys, bounds on people, budgets."""
 
 import hashlib
+import itertools
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from privacy.dp.types import ContributionBounds, IntBounds, NanoRho
 from privacy.errors import MangroveError
+from privacy.ledger.periods import Refresh
 from privacy.ledger.port import Limits
 from spark_jobs.lake import tables
 
@@ -20,7 +22,10 @@ CALENDAR = {
     WEEK: "The ISO week, as 2026-W05; the weeks that the window touches are its public values.",
 }
 TRUTH = ("false", "true")
-_ARROW = {"string": pa.string(), "bool": pa.bool_(), "int": pa.int64()}
+ANSWER_AFTER_MS = (25, 50, 100, 200, 400, 800, 1600)
+_ARROW = {"string": (pa.string(),), "bool": (pa.bool_(),), "int": (pa.int64(), pa.float64())}
+
+MAX_DECLARED_BINS = 256
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Rho = Annotated[NanoRho, Field(ge=0, le=1_000_000_000_000)]
@@ -46,17 +51,27 @@ class _Section(BaseModel):
 
 
 class StringColumn(_Section):
-    """A column with a fixed list of public values."""
+    """A column with a fixed list of public values, or, if `unknown`, with values that nobody declared.
+
+    The groups of an unknown column are found in the data, so a part of the price goes to the finding.
+    """
 
     name: Name
     type: Literal["string"]
     meaning: str
-    values: Annotated[tuple[str, ...], Field(min_length=1, max_length=1000)]
+    values: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
+    unknown: bool = False
 
     @property
     def public_values(self) -> tuple[str, ...]:
-        """The values it can be grouped by."""
+        """The values it can be grouped by; none when they are unknown."""
         return self.values
+
+    @model_validator(mode="after")
+    def _known_or_not(self) -> Self:
+        if self.unknown == bool(self.values) or len(set(self.values)) < len(self.values):
+            raise ValueError("give either values, each once, or unknown = true")
+        return self
 
 
 class BoolColumn(_Section):
@@ -73,23 +88,37 @@ class BoolColumn(_Section):
 
 
 class IntColumn(_Section):
-    """A column of whole numbers with declared bounds, both included."""
+    """A column of numbers with declared bounds, both included; `privacy.dp.rows` says what is no whole number.
+
+    `bins` are the least values of the bins of histograms and quantiles, ascending from `min`; without them there
+    are at most 64 of equal width.
+    """
 
     name: Name
     type: Literal["int"]
     meaning: str
     min: Annotated[int, Field(ge=-1_000_000_000)]
     max: Annotated[int, Field(le=1_000_000_000)]
+    bins: Annotated[tuple[int, ...], Field(max_length=MAX_DECLARED_BINS)] = ()
 
     @property
     def bounds(self) -> IntBounds:
         """The range that values are clipped to."""
         return IntBounds(self.min, self.max)
 
+    @property
+    def all_bins(self) -> tuple[int, ...]:
+        """The bins, declared or of equal width."""
+        return self.bins or self.bounds.bins()
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.min >= self.max:
             raise ValueError("min must be below max")
+        if self.bins and (self.bins[0] != self.min or self.bins[-1] > self.max):
+            raise ValueError("bins must begin with min and not go beyond max")
+        if any(low >= high for low, high in itertools.pairwise(self.bins)):
+            raise ValueError("bins must ascend")
         return self
 
 
@@ -97,11 +126,12 @@ Column = Annotated[StringColumn | BoolColumn | IntColumn, Field(discriminator="t
 
 
 class Budget(_Section):
-    """What may be spent on a dataset over the life of the ledger, billionths of rho."""
+    """What may be spent on a dataset, billionths of rho; the first two are new in each period of `refresh`."""
 
     partner_rho_nano: Rho
     dataset_rho_nano: Rho
     day_rho_nano: Rho
+    refresh: Refresh = "never"
 
 
 class Dataset(_Section):
@@ -113,6 +143,7 @@ class Dataset(_Section):
     partners: tuple[str, ...]
     max_groups_per_person: Annotated[int, Field(ge=1, le=1000)]
     max_rows_per_group: Annotated[int, Field(ge=1, le=1000)]
+    max_rows_per_person: Annotated[int, Field(ge=1, le=100_000)] = 32
     delta: Annotated[float, Field(gt=0, le=1e-4)]
     budget: Budget
     column: Annotated[tuple[Column, ...], Field(min_length=1)]
@@ -126,7 +157,7 @@ class Dataset(_Section):
     def limits(self) -> Limits:
         """The budgets as the ledger takes them."""
         budget = self.budget
-        return Limits(budget.partner_rho_nano, budget.dataset_rho_nano, budget.day_rho_nano)
+        return Limits(budget.partner_rho_nano, budget.dataset_rho_nano, budget.day_rho_nano, budget.refresh)
 
     @property
     def columns(self) -> dict[str, StringColumn | BoolColumn | IntColumn]:
@@ -147,18 +178,21 @@ class Dataset(_Section):
         types = {column.name: column.type for column in table.columns}
         if len(self.columns) < len(self.column) or CALENDAR.keys() & self.columns.keys():
             raise ValueError("column names must differ from each other and from day and week")
-        if any(types.get(c.name) != _ARROW[c.type] for c in self.column):
+        if any(types.get(c.name) not in _ARROW[c.type] for c in self.column):
             raise ValueError("a column is not in the mart, or has another type there")
         return self
 
 
 class Catalogue(_Section):
-    """Every dataset there is."""
+    """Every dataset there is, and the moments, milliseconds after a question came, at which answers leave."""
 
     dataset: tuple[Dataset, ...]
+    answer_after_ms: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = ANSWER_AFTER_MS
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
+        if any(first >= second for first, second in itertools.pairwise(self.answer_after_ms)):
+            raise ValueError("answer_after_ms must ascend")
         if len({d.name for d in self.dataset}) < len(self.dataset):
             raise ValueError("dataset names must differ")
         return self

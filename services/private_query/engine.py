@@ -1,99 +1,132 @@
-"""Reads the marts with delta-rs, pinned to one version, the window and filters pushed down."""
+"""The embedded engine: marts read with delta-rs and decoded once a version, aggregates computed in memory."""
 
-import operator
-from datetime import date
-from functools import reduce
+import threading
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from privacy.dp.truncation import PERSON, ROW_TOKEN
-from services.private_query.catalogue import CALENDAR, DAY, TRUTH, WEEK, Dataset
-from services.private_query.planning import Plan, days_of, week_of
+from privacy.dp.aggregates import ExactAggregates
+from privacy.dp.rows import PERSON, ROW_TOKEN, PersonRows, decode
+from services.private_query.catalogue import DAY, Dataset
+from services.private_query.planning import Plan
 from services.private_query.ports import DatasetUnavailable, ExactEngine, Snapshot
-from services.private_query.question import Between, Equals, Filter, OneOf
+from services.private_query.selecting import columns_for, columns_of, exact_of
 from spark_jobs.lake import tables
 from spark_jobs.lake.schemas import Table
+
+CACHE_BYTES = 2 * 1024**3
+_BYTES_A_CELL = 9
+
+_BROKEN = (DeltaError, OSError, pa.ArrowException, KeyError)
 
 
 class DeltaEngine(ExactEngine):
     """The marts below one lake root: a local folder, or a URL that delta-rs knows.
 
+    The newest version of each dataset is held decoded, about 40 bytes a row, up to `cache_bytes` together; while
+    one is decoded it takes three times as much. A dataset that does not fit is read anew for each question, the
+    window and the columns it needs.
+
     Args:
         lake_root: `s3a://` is read as `s3://`.
+        cache_bytes: How much decoded rows may take.
     """
 
-    def __init__(self, lake_root: str) -> None:
+    def __init__(self, lake_root: str, cache_bytes: int = CACHE_BYTES) -> None:
         self._root = lake_root.replace("s3a://", "s3://", 1).rstrip("/")
-        self._identity: tuple[int, int] | None = None
+        self._versions = _Versions(self._root)
+        self._cache_bytes = cache_bytes
+        self._held: dict[tuple[str, str], tuple[int, PersonRows]] = {}
+        self._decoding = threading.Lock()
 
     def pin(self, dataset: Dataset) -> Snapshot:
         """Fix the newest version of a mart, and note the newest version of the identity graph."""
+        return self._versions.pin(tables.BY_NAME[dataset.table])
+
+    def aggregate(self, snapshot: Snapshot, plan: Plan, secret: bytes) -> ExactAggregates:
+        """Select, truncate and aggregate in memory."""
         try:
-            table = self._open(tables.BY_NAME[dataset.table])
-            return Snapshot(table.version(), self._identity_version(), table)
+            return exact_of(self._rows(snapshot, plan, secret), plan, secret)
+        except _BROKEN:
+            raise DatasetUnavailable from None
+
+    def _rows(self, snapshot: Snapshot, plan: Plan, secret: bytes) -> PersonRows:
+        key = (plan.dataset.name, plan.dataset.digest)
+        held = self._held.get(key)
+        if held is not None and held[0] == snapshot.table_version:
+            return held[1]
+        labels, numbers = columns_of(plan.dataset)
+        table = self._versions.open(tables.BY_NAME[plan.dataset.table], snapshot.table_version)
+        with self._decoding:
+            held = self._held.get(key)
+            if held is not None and held[0] == snapshot.table_version:
+                return held[1]
+            if table.count() * (len(labels) + len(numbers) + 1) * _BYTES_A_CELL > self._cache_bytes:
+                return self._window(table, plan, secret)
+            rows = decode(_read(table, [*labels, *numbers]), secret, labels=labels, numbers=numbers)
+            self._hold(key, snapshot.table_version, rows)
+        return rows
+
+    def _window(self, table: DeltaTable, plan: Plan, secret: bytes) -> PersonRows:
+        labels, numbers = columns_for(plan)
+        day = pc.field(DAY)
+        window = (day >= pa.scalar(plan.from_day)) & (day < pa.scalar(plan.until_day))
+        return decode(_read(table, [*labels, *numbers], window), secret, labels=labels, numbers=numbers)
+
+    def _hold(self, key: tuple[str, str], version: int, rows: PersonRows) -> None:
+        self._held.pop(key, None)
+        self._held[key] = (version, rows)
+        while sum(held.nbytes for _, held in self._held.values()) > self._cache_bytes and len(self._held) > 1:
+            del self._held[next(iter(self._held))]
+
+
+class _Versions:
+    """Knows the newest versions of tables without reading their whole logs each time."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._tables: dict[str, DeltaTable] = {}
+        self._identity: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+
+    def pin(self, table: Table) -> Snapshot:
+        """Fix the newest version.
+
+        Raises:
+            DatasetUnavailable: if there is no such table, or it cannot be read.
+        """
+        try:
+            with self._lock:
+                return Snapshot(self._newest(table).version(), self._identity_version())
         except (DeltaError, OSError, pa.ArrowException):
             raise DatasetUnavailable from None
 
-    def read(self, snapshot: Snapshot, plan: Plan) -> pa.Table:
-        """Read the rows inside the window that fit the filters."""
-        keys = [DAY if name in CALENDAR else name for name in plan.keys.names]
-        measured = [measure.column for measure in plan.measures if measure.column]
-        columns = list(dict.fromkeys([PERSON, ROW_TOKEN, *keys, *measured]))
-        try:
-            rows = snapshot.table.to_pyarrow_table(columns=columns, filters=_condition(plan))
-        except (DeltaError, OSError, pa.ArrowException, KeyError):
-            raise DatasetUnavailable from None
-        out = {name: rows[name] for name in [PERSON, ROW_TOKEN, *measured]}
-        return pa.table(out | {name: _key(rows, name, plan) for name in plan.keys.names})
+    def open(self, table: Table, version: int) -> DeltaTable:
+        """Open a table at a version."""
+        return DeltaTable(f"{self._root}/{table.path}", version=version)
 
-    def _open(self, table: Table) -> DeltaTable:
-        return DeltaTable(f"{self._root}/{table.path}")
+    def _newest(self, table: Table) -> DeltaTable:
+        known = self._tables.get(table.name)
+        if known is None:
+            known = self._tables[table.name] = DeltaTable(f"{self._root}/{table.path}")
+        else:
+            known.update_incremental()
+        return known
 
     def _identity_version(self) -> int:
         try:
-            history = self._open(tables.IDENTITY_HISTORY)
+            history = self._newest(tables.IDENTITY_HISTORY)
         except TableNotFoundError:
             return 0
-        known = self._identity
-        if known is None or known[0] != history.version():
-            newest = pc.max(history.to_pyarrow_table(columns=["version"])["version"]).as_py()
-            known = self._identity = (history.version(), newest or 0)
-        return known[1]
+        if self._identity is None or self._identity[0] != history.version():
+            found = history.to_pyarrow_table(columns=["version"])["version"]
+            self._identity = (history.version(), pc.max(found).as_py() or 0)
+        return self._identity[1]
 
 
-def _condition(plan: Plan) -> pc.Expression:
-    day = pc.field(DAY)
-    window = (day >= pa.scalar(plan.from_day)) & (day < pa.scalar(plan.until_day))
-    return reduce(operator.and_, (_fits(asked) for asked in plan.filters), window)
-
-
-def _fits(asked: Filter) -> pc.Expression:
-    column = pc.field(asked.column)
-    match asked.condition:
-        case OneOf(values):
-            return column.isin(values)
-        case Equals(value):
-            return column == pa.scalar(value)
-        case Between(None, int(high)):
-            return column <= pa.scalar(high, pa.int64())
-        case Between(int(low), None):
-            return column >= pa.scalar(low, pa.int64())
-        case Between(int(low), int(high)):
-            return (column >= pa.scalar(low, pa.int64())) & (column <= pa.scalar(high, pa.int64()))
-    raise TypeError("A plan holds no filter without a condition.")
-
-
-def _key(rows: pa.Table, name: str, plan: Plan) -> pa.ChunkedArray:
-    if name in CALENDAR:
-        days = days_of(plan.from_day, plan.until_day)
-        names = [week_of(day) if name == WEEK else day.isoformat() for day in days]
-        places = pc.subtract(rows[DAY].cast(pa.int32()), (plan.from_day - date(1970, 1, 1)).days)
-        return pc.take(pa.chunked_array([pa.array(names)]), places)
-    column = rows[name]
-    if pa.types.is_boolean(column.type):
-        no, yes = TRUTH
-        return pc.if_else(column, yes, no)
-    return column
+def _read(table: DeltaTable, columns: Sequence[str], window: pc.Expression | None = None) -> pa.Table:
+    names = [PERSON, ROW_TOKEN, *columns]
+    return table.to_pyarrow_dataset().to_table(columns=names, filter=window)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-import pyarrow as pa
-
+from privacy.dp.aggregates import ExactAggregates
+from privacy.dp.mechanism import Finding
 from privacy.dp.types import Estimate, NanoRho
 from privacy.errors import MangroveError
-from privacy.ledger.port import Ledger
+from privacy.ledger.port import Ledger, Reservation
 from services.private_query.catalogue import Catalogue, Dataset
 from services.private_query.planning import Plan
 
@@ -27,15 +27,14 @@ class DatasetUnavailable(MangroveError):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A mart at one version. `table` is the engine's own handle."""
+    """A mart at one version, and the newest version of the identity graph at that moment, 0 for none."""
 
     table_version: int
     identity_version: int
-    table: Any
 
 
 class ExactEngine(Protocol):
-    """Reads marts."""
+    """Computes exact aggregates over marts; tests/contract/test_engine_contract.py says what all do alike."""
 
     def pin(self, dataset: Dataset) -> Snapshot:
         """Fix the version that one question is answered from.
@@ -45,11 +44,13 @@ class ExactEngine(Protocol):
         """
         ...
 
-    def read(self, snapshot: Snapshot, plan: Plan) -> pa.Table:
-        """Read the rows inside the window that fit the filters.
+    def aggregate(self, snapshot: Snapshot, plan: Plan, secret: bytes) -> ExactAggregates:
+        """Take the rows inside the window that fit the filters, truncate them, and aggregate.
 
-        The columns are person_id, row_token, the keys as strings (null where unknown), and the measured
-        columns. Which rows come is decided for each row alone.
+        Args:
+            snapshot: From `pin`.
+            plan: What is asked.
+            secret: What orders a person's groups and rows before they are cut, 32 bytes.
 
         Raises:
             DatasetUnavailable: if the table cannot be read.
@@ -59,17 +60,34 @@ class ExactEngine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MeasureNoise:
-    """The noise of one measure; `count_scale` and no `half_width` for a mean alone."""
+    """The noise of one measure.
+
+    `count_scale` is that of the rows under a mean or variance, `square_scale` that of the squares under a variance.
+    `half_width` is 0 where the width of the interval depends on the data.
+    """
 
     measure: str
     scale: float
-    count_scale: float
-    half_width: float
+    count_scale: float = 0.0
+    square_scale: float = 0.0
+    half_width: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What all answers from a dataset together can tell about a person, or about one day of one: rho and epsilon."""
+
+    rho: NanoRho
+    epsilon: float
 
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """What protects the people behind an answer; unit and neighbours are the same for all answers."""
+    """What protects the people behind an answer; unit and neighbours are the same for all answers.
+
+    `person` bounds what all partners' answers in one period of the budget tell about a person, `person_day` what
+    they tell about all that a person did on one day. `finding` says how unknown keys were found.
+    """
 
     dataset: str
     table_version: int
@@ -80,27 +98,35 @@ class Guarantee:
     max_groups_per_person: int
     max_rows_per_group: int
     noise: tuple[MeasureNoise, ...]
+    person: Bound
+    person_day: Bound
+    finding: Finding | None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A private answer: for each group its keys and one estimate a measure."""
+    """A private answer: for each group its keys and one estimate a column; the share of rows that were dropped."""
 
     key_columns: tuple[str, ...]
     measure_columns: tuple[str, ...]
     rows: tuple[tuple[tuple[str, ...], tuple[Estimate, ...]], ...]
     guarantee: Guarantee
+    dropped_share: Estimate | None = None
+
+
+Encode = Callable[[Answer, Reservation], bytes]
+"""Turns an answer, and what paid for it, into the bytes that are stored and sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What the handlers work with. `encode` turns an answer into the bytes that are stored and sent."""
+    """What the handlers work with."""
 
     catalogue: Catalogue
     engine: ExactEngine
     ledger: Ledger
     truncation_secret: bytes
-    encode: Callable[[Answer], bytes]
+    encode: Encode
 
     def __repr__(self) -> str:
         return "Ports(…)"

@@ -29,14 +29,6 @@ class PriceMissing(MangroveError):
 
 
 @dataclass(frozen=True, slots=True)
-class AskedMeasure:
-    """A measure by name; `kind` is empty when it is none we know."""
-
-    kind: str
-    column: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class OneOf:
     """The column holds one of these."""
 
@@ -67,6 +59,19 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedMeasure:
+    """A measure by name; `kind` is empty when it is none we know.
+
+    `per_mille` are the levels of quantiles, `share_of` the rows that a ratio counts.
+    """
+
+    kind: str
+    column: str = ""
+    per_mille: tuple[int, ...] = ()
+    share_of: Filter | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RhoPrice:
     """A price in billionths of rho."""
 
@@ -82,7 +87,10 @@ class TargetError:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked. Days are ISO 8601 texts, half open."""
+    """What was asked. Days are ISO 8601 texts, half open.
+
+    `max_groups_per_person` and `max_rows_per_group` are 0 for the dataset's own; `top` is 0 for all groups.
+    """
 
     dataset: str
     measures: tuple[AskedMeasure, ...]
@@ -91,3 +99,7 @@ class Question:
     from_day: str
     until_day: str
     price: RhoPrice | TargetError | None
+    max_groups_per_person: int = 0
+    max_rows_per_group: int = 0
+    dropped_share: bool = False
+    top: int = 0

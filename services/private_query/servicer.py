@@ -8,6 +8,7 @@ import grpc
 from mangrove.query.v1 import query_pb2, query_pb2_grpc
 from services.grpc_gate import current_call
 from services.private_query import handlers, wire
+from services.private_query.moments import held
 from services.private_query.ports import Ports
 
 SERVICE = query_pb2.DESCRIPTOR.services_by_name["PrivateQueryService"].full_name
@@ -46,10 +47,11 @@ class PrivateQueryServicer(query_pb2_grpc.PrivateQueryServiceServicer):
     async def RunQuery(  # noqa: N802
         self, request: query_pb2.RunQueryRequest, context: Context
     ) -> query_pb2.RunQueryResponse:
-        """Answer a question."""
+        """Answer a question, at one of the declared moments."""
         question = wire.question_from_proto(request.question)
         partner = current_call().caller.name
-        answered = await asyncio.to_thread(handlers.run_query, question, partner=partner, ports=self._ports)
+        work = asyncio.to_thread(handlers.run_query, question, partner=partner, ports=self._ports)
+        answered = await held(work, self._ports.catalogue.answer_after_ms)
         context.set_trailing_metadata(((REUSED, str(answered.reused).lower()),))
         return wire.answer_from_bytes(answered.answer)
 

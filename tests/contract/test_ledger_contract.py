@@ -1,4 +1,4 @@
-"""Every ledger keeps these promises: the one on disk and the fake."""
+"""Every ledger keeps these promises: those in SQLite and PostgreSQL, and the fake."""
 
 import sqlite3
 import threading
@@ -20,20 +20,26 @@ from privacy.ledger.port import (
     Reservation,
     StoredAnswer,
 )
+from privacy.ledger.postgres import PostgresLedger
 from privacy.ledger.sqlite import SqliteLedger, read_spending
 from tests.fakes.ledger import FakeLedger, FakeStorage
+from tests.postgres import new_ledger
 
-Open = Callable[[], Ledger]
+Open = Callable[..., Ledger]
 WIDE = Limits(NanoRho(10**9), NanoRho(10**9), NanoRho(10**9))
 DEADLINE_S = 20
 
 
-@pytest.fixture(params=["sqlite", "fake"])
+@pytest.fixture(params=["sqlite", "postgres", "fake"])
 def open_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    storage = FakeStorage()
+    """Opens the same ledger each time it is called; with another clock if one is given."""
     if request.param == "fake":
-        return lambda: FakeLedger(storage)
-    return lambda: SqliteLedger(tmp_path / "ledger" / "ledger.sqlite")
+        storage = FakeStorage()
+        return lambda **clock: FakeLedger(storage, **clock)
+    if request.param == "postgres":
+        address = new_ledger()
+        return lambda **clock: PostgresLedger(address, **clock)
+    return lambda **clock: SqliteLedger(tmp_path / "ledger" / "ledger.sqlite", **clock)
 
 
 @pytest.fixture
@@ -222,7 +228,7 @@ def test_a_second_process_cannot_open_a_ledger_in_use(tmp_path: Path) -> None:
 def test_ledger_that_cannot_be_written_refuses(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.sqlite")
     with sqlite3.connect(tmp_path / "ledger.sqlite") as other:
-        other.execute("DROP TABLE account")
+        other.execute("DROP TABLE ledger_account")
     with pytest.raises(LedgerUnavailable):
         ledger.reserve(a_charge(), WIDE)
     with pytest.raises(LedgerUnavailable):

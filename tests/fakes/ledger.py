@@ -1,11 +1,24 @@
-"""A ledger in memory that keeps the same promises as the one on disk, but for surviving the process."""
+"""A ledger in memory that keeps the same promises as those on disk, but for surviving the process and the chain."""
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from privacy.dp.types import NanoRho
-from privacy.ledger.port import BudgetExceeded, Charge, Ledger, Limits, Reservation, StoredAnswer
+from privacy.ledger.book import accounts_of
+from privacy.ledger.periods import LIFE, next_period, period_of
+from privacy.ledger.port import (
+    BudgetExceeded,
+    Charge,
+    Ledger,
+    Limits,
+    Reservation,
+    ReservationUsed,
+    Standing,
+    StoredAnswer,
+)
 
 Key = tuple[str, str, int, bytes]
 
@@ -15,14 +28,18 @@ class FakeStorage:
     """What a disk would keep when a ledger is closed and opened again."""
 
     answers: dict[Key, bytes] = field(default_factory=dict)
-    spent: Counter[tuple[str, str]] = field(default_factory=Counter)
+    spent: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    charges: int = 0
 
 
 class FakeLedger(Ledger):
-    def __init__(self, storage: FakeStorage | None = None) -> None:
+    def __init__(
+        self, storage: FakeStorage | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._storage = storage or FakeStorage()
+        self._now = now
         self._changed = threading.Condition()
-        self._pending: set[Key] = set()
+        self._pending: dict[Key, int] = {}
 
     def find(self, charge: Charge) -> StoredAnswer | None:
         answer = self._storage.answers.get(charge.key)
@@ -35,34 +52,43 @@ class FakeLedger(Ledger):
             if stored is not None:
                 return stored
             self._check(charge, limits)
-            spent = self._storage.spent
-            for holder in ("all", f"partner:{charge.partner}", *map(str, charge.days)):
-                spent[charge.dataset, holder] += charge.rho
-            self._pending.add(charge.key)
-            return self._grant(charge, len(spent))
+            for account in accounts_of(charge, self._now().date()):
+                self._storage.spent[account] += charge.rho
+            self._storage.charges += 1
+            self._pending[charge.key] = self._storage.charges
+            return self._grant(charge, self._storage.charges, bytes(32), self._now())
 
     def commit(self, reservation: Reservation, answer: bytes) -> None:
         with self._changed:
+            if self._pending.get(reservation.charge.key) != reservation.number:
+                raise ReservationUsed
             self._storage.answers[reservation.charge.key] = answer
         self.abandon(reservation)
 
     def abandon(self, reservation: Reservation) -> None:
         with self._changed:
-            self._pending.discard(reservation.charge.key)
+            if self._pending.get(reservation.charge.key) == reservation.number:
+                del self._pending[reservation.charge.key]
             self._changed.notify_all()
 
     def spent_by(self, partner: str, dataset: str) -> NanoRho:
-        return NanoRho(self._storage.spent[dataset, f"partner:{partner}"])
+        return NanoRho(self._storage.spent[dataset, f"partner:{partner}", LIFE])
+
+    def standing(self, partner: str, dataset: str, limits: Limits) -> Standing:
+        today = self._now().date()
+        spent = self._storage.spent[dataset, f"partner:{partner}", period_of(limits.refresh, today)]
+        return Standing(limits.partner, NanoRho(spent), next_period(limits.refresh, today))
 
     def close(self) -> None:
         self._pending.clear()
 
     def _check(self, charge: Charge, limits: Limits) -> None:
         spent, dataset = self._storage.spent, charge.dataset
-        own = spent[dataset, f"partner:{charge.partner}"]
-        if own + charge.rho > limits.partner:
-            raise BudgetExceeded("partner", charge.rho, NanoRho(max(0, limits.partner - own)))
-        if spent[dataset, "all"] + charge.rho > limits.dataset:
-            raise BudgetExceeded("dataset", charge.rho)
-        if any(spent[dataset, str(day)] + charge.rho > limits.day for day in charge.days):
+        own = self.standing(charge.partner, dataset, limits)
+        if charge.rho > own.left:
+            raise BudgetExceeded("partner", charge.rho, own.left, until=own.until)
+        period = period_of(limits.refresh, self._now().date())
+        if spent[dataset, "all", period] + charge.rho > limits.dataset:
+            raise BudgetExceeded("dataset", charge.rho, until=own.until)
+        if any(spent[dataset, f"day:{day}", LIFE] + charge.rho > limits.day for day in charge.days):
             raise BudgetExceeded("days", charge.rho)

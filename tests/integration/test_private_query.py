@@ -136,6 +136,45 @@ def test_partner_gets_a_frame_a_guarantee_and_a_picture(server: Server) -> None:
     assert len(answer.plot("mean_wait_s").data[0].x) == 7
 
 
+def test_partner_gets_every_measure_with_its_interval(server: Server) -> None:
+    with server.client() as client:
+        shape = ask(client, measures=[("histogram", "satisfaction"), ("quantiles", "wait_s", [0.5, 0.9])], rho=0.02)
+        spread = ask(client, measures=[("variance", "turns"), ("ratio", "outcome", "resolved")], rho=0.02)
+    assert shape.measures == (*(f"histogram_satisfaction_from_{n}" for n in range(1, 6)), "p50_wait_s", "p90_wait_s")
+    assert spread.measures == ("variance_turns", "ratio_outcome")
+    for answer in (shape, spread):
+        for name in answer.measures:
+            assert (answer.frame[f"{name}_low"] <= answer.frame[name]).all()
+            assert (answer.frame[name] <= answer.frame[f"{name}_high"]).all()
+    assert list(shape.plot().data[0].x) == [1, 2, 3, 4, 5]
+    assert spread.guarantee.noise[0].square_scale > spread.guarantee.noise[0].scale
+
+
+def test_partner_is_told_what_the_bounds_dropped_and_what_all_answers_can_tell(server: Server) -> None:
+    with server.client() as client:
+        answer = ask(client, dropped_share=True, max_rows_per_group=1, rho=0.03)
+        assert ask(client, max_rows_per_group=1, rho=0.03).dropped_share is None
+        described = client.describe("conversations")
+    assert answer.dropped_share is not None
+    assert 0 <= answer.dropped_share.low <= answer.dropped_share.value <= answer.dropped_share.high <= 1
+    told = answer.guarantee
+    assert (told.max_rows_per_group, described.max_rows_per_group) == (1, 3)
+    assert told.person.epsilon > told.epsilon and told.person_day.rho == 4 * told.person.rho
+    assert told.finding is None
+
+
+def test_prices_fall_with_the_error_that_is_allowed(server: Server) -> None:
+    window = {"from_day": "2026-01-01", "until_day": "2026-01-31"}
+    with server.client() as client:
+        prices = client.prices("conversations", ["count"], [20, 50, 100], group_by=["channel"], **window)
+        after = client.preview("conversations", ["count"], target_error=20, group_by=["channel"], **window)
+        budget = client.budget("conversations")
+    assert list(prices.columns) == ["target_error", "rho", "epsilon", "questions_left"]
+    assert prices["rho"].is_monotonic_decreasing and prices["questions_left"].is_monotonic_increasing
+    assert after.epsilon_after >= max(after.epsilon, budget.spent_epsilon)
+    assert budget.renewed_on == "" and budget.delta == 1e-6
+
+
 def test_partner_sees_what_it_may_ask_about(server: Server) -> None:
     with server.client("ada") as ada, server.client("bob") as bob:
         assert list(ada.datasets()) == ["conversations"]

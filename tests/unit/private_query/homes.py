@@ -75,7 +75,7 @@ def make_home(
     catalogue = catalogue.replace("partner_rho_nano = 500_000_000", f"partner_rho_nano = {partner_rho_nano}")
     catalogue = catalogue.replace("dataset_rho_nano = 1_000_000_000", f"dataset_rho_nano = {dataset_rho_nano}")
     (folder / "catalogue.toml").write_text(catalogue)
-    make_key_file(folder / "keys.json", ["access", "truncation"])
+    make_key_file(folder / "keys.json", ["access", "truncation", "receipts"])
     secret = FileKeyProvider(folder / "keys.json").secret("access")
     keys = {name: new_api_key("partner") for name in ("ada", "bob")}
     (folder / "access.toml").write_text(

@@ -32,6 +32,16 @@ def test_default_catalogue_fits_the_marts() -> None:
         ("partner_rho_nano = 500_000_000", "partner_rho_nano = -1"),
         ('name = "journeys"', 'name = "conversations"'),
         ("[dataset.budget]", "[dataset.budget"),
+        ('values = ["zh", "en"]', 'values = ["zh", "zh"]'),
+        ('values = ["zh", "en"]', 'values = ["zh"]\nunknown = true'),
+        ('values = ["zh", "en"]', ""),
+        ("max = 200", "max = 200\nbins = [1, 10]"),
+        ("max = 200", "max = 200\nbins = [0, 10, 10]"),
+        ("max = 200", "max = 200\nbins = [0, 201]"),
+        ("max_rows_per_group = 3", "max_rows_per_group = 3\nmax_rows_per_person = 0"),
+        ("[[dataset]]", "answer_after_ms = []\n[[dataset]]"),
+        ("[[dataset]]", "answer_after_ms = [50, 25]\n[[dataset]]"),
+        ("partner_rho_nano = 500_000_000", 'partner_rho_nano = 500_000_000\nrefresh = "daily"'),
     ],
 )
 def test_catalogue_that_breaks_a_rule_is_refused(tmp_path: Path, there: str, instead: str) -> None:

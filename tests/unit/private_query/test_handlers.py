@@ -8,65 +8,26 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from privacy.ledger.port import BudgetExceeded
+from privacy.dp.keys import PublicKeys
+from privacy.ledger.port import BudgetExceeded, Reservation
 from services.private_query.catalogue import DatasetUnknown, load_catalogue
 from services.private_query.engine import DeltaEngine
 from services.private_query.handlers import get_budget, preview_query, run_query
-from services.private_query.planning import plan
-from services.private_query.ports import Answer, DatasetUnavailable, Ports
+from services.private_query.ports import Answer, DatasetUnavailable
 from services.private_query.question import (
     AskedMeasure,
     Between,
     Equals,
     Filter,
     OneOf,
-    Question,
     RhoPrice,
     TargetError,
 )
 from spark_jobs.lake import tables
-from tests.fakes.ledger import FakeLedger
+from tests.unit.private_query.asking import Asked, a_question
 from tests.unit.private_query.homes import DAYS, FIRST_DAY, conversations, make_home, write_mart
 
 PEOPLE = 60
-MUCH = 10_000_000_000
-
-
-class Asked:
-    """A partner before the handlers; keeps the last answer as it was before it was encoded."""
-
-    def __init__(self, folder: Path, partner: str = "ada") -> None:
-        self.folder = folder
-        self.partner = partner
-        self.answers: list[Answer] = []
-        self.ports = Ports(
-            load_catalogue(folder / "catalogue.toml"),
-            DeltaEngine(str(folder / "lake")),
-            FakeLedger(),
-            b"t" * 32,
-            self._encode,
-        )
-
-    def _encode(self, answer: Answer) -> bytes:
-        self.answers.append(answer)
-        return repr(answer).encode()
-
-    def run(self, **changes: Any) -> Answer:
-        run_query(a_question(**changes), partner=self.partner, ports=self.ports)
-        return self.answers[-1]
-
-
-def a_question(**changes: Any) -> Question:
-    question = Question(
-        dataset="conversations",
-        measures=(AskedMeasure("count"),),
-        group_by=(),
-        filters=(),
-        from_day=FIRST_DAY.isoformat(),
-        until_day=(FIRST_DAY + timedelta(days=DAYS)).isoformat(),
-        price=RhoPrice(MUCH),
-    )
-    return replace(question, **changes)
 
 
 @pytest.fixture
@@ -111,23 +72,21 @@ def test_count_is_near_the_truth(asked: Asked) -> None:
         (Filter("wait_s", Between(None, 10)), lambda r: r["wait_s"] == 10),
         (Filter("wait_s", Between(600, None)), lambda r: r["wait_s"] == 600),
         (Filter("turns", Between(10, 20)), lambda r: 10 <= r["turns"] <= 20),
+        (Filter("turns", Between(-(2**63), 2**63 - 1)), lambda r: True),
+        (Filter("outcome", OneOf(("open", "escalated"))), lambda r: False),
     ],
 )
 def test_filters_keep_the_rows_that_fit_and_drop_those_without_a_value(asked: Asked, fits: Filter, keep: Any) -> None:
-    engine = asked.ports.engine
-    asked_for = plan(a_question(filters=(fits,)), asked.ports.catalogue.get("conversations", "ada"))
-    rows = engine.read(engine.pin(asked_for.dataset), asked_for)
-    assert sorted(rows["row_token"].to_pylist()) == sorted(r["row_token"] for r in mart() if keep(r))
+    by_day = asked.exact(filters=(fits,), group_by=("day",)).vectors[0][0]
+    days = [r["day"] for r in mart() if keep(r)]
+    assert by_day.tolist() == [days.count(FIRST_DAY + timedelta(days=n)) for n in range(DAYS)]
 
 
 def test_window_is_half_open(asked: Asked) -> None:
-    window = {"from_day": "2026-01-05", "until_day": "2026-01-07"}
-    asked_for = plan(a_question(group_by=("day",), **window), asked.ports.catalogue.get("conversations", "ada"))
-    engine = asked.ports.engine
-    rows = engine.read(engine.pin(asked_for.dataset), asked_for)
-    truth = [r["row_token"] for r in mart() if r["day"].day in {5, 6}]
-    assert sorted(rows["row_token"].to_pylist()) == sorted(truth)
-    assert set(rows["day"].to_pylist()) == {"2026-01-05", "2026-01-06"}
+    exact = asked.exact(group_by=("day",), from_day="2026-01-05", until_day="2026-01-07")
+    assert isinstance(exact.keys, PublicKeys)
+    assert list(exact.keys.combinations()) == [("2026-01-05",), ("2026-01-06",)]
+    assert exact.vectors[0][0].tolist() == [sum(r["day"].day == day for r in mart()) for day in (5, 6)]
 
 
 def test_groups_are_counted_where_they_belong(asked: Asked) -> None:
@@ -234,7 +193,7 @@ def test_refusal_for_budget_names_a_target_error_that_is_then_paid(tmp_path: Pat
 
 
 def test_failure_after_the_reservation_counts_as_spent_and_lets_the_next_one_in(asked: Asked) -> None:
-    def fails(answer: Answer) -> bytes:
+    def fails(answer: Answer, _reservation: Reservation) -> bytes:
         raise RuntimeError("encoder")
 
     broken = replace(asked.ports, encode=fails)
@@ -247,3 +206,124 @@ def test_failure_after_the_reservation_counts_as_spent_and_lets_the_next_one_in(
 
 def test_secrets_are_not_in_the_representation_of_the_ports(asked: Asked) -> None:
     assert "tttt" not in repr(asked.ports)
+
+
+def test_variance_quantiles_histogram_and_ratio_are_near_the_truth(asked: Asked) -> None:
+    given = [r["satisfaction"] for r in mart() if r["satisfaction"] is not None]
+    answer = asked.run(
+        measures=(
+            AskedMeasure("variance", "satisfaction"),
+            AskedMeasure("quantiles", "satisfaction", (100, 500, 900)),
+            AskedMeasure("histogram", "satisfaction"),
+            AskedMeasure("ratio", share_of=Filter("outcome", OneOf(("resolved",)))),
+        )
+    )
+    ((_, found),) = answer.rows
+    by_name = dict(zip(answer.measure_columns, found, strict=True))
+    mean = sum(given) / len(given)
+    truth = {"variance_satisfaction": sum((v - mean) ** 2 for v in given) / len(given)}
+    truth |= {f"p{p}_satisfaction": sorted(given)[len(given) * p // 100] for p in (10, 50, 90)}
+    truth |= {f"histogram_satisfaction_from_{v}": given.count(v) for v in range(1, 6)}
+    truth["ratio_outcome"] = sum(r["outcome"] == "resolved" for r in mart()) / len(mart())
+    assert set(by_name) == set(truth)
+    slack = {"histogram": 40, "variance": 1.5, "p": 0, "ratio": 0.15}
+    for name, value in truth.items():
+        room = next(most for start, most in slack.items() if name.startswith(start))
+        assert by_name[name].low - room <= value <= by_name[name].high + room
+
+
+def test_two_ratios_on_one_column_have_names_of_their_own(asked: Asked) -> None:
+    shares = [AskedMeasure("ratio", share_of=Filter("outcome", OneOf((v,)))) for v in ("resolved", "abandoned")]
+    answer = asked.run(measures=tuple(shares))
+    assert answer.measure_columns == ("ratio_outcome", "ratio_outcome_2")
+    ((_, (resolved, abandoned)),) = answer.rows
+    assert abs(resolved.value + abandoned.value - 1) < 0.3
+
+
+def with_unknown_language(asked: Asked) -> None:
+    catalogue = asked.folder / "catalogue.toml"
+    catalogue.write_text(catalogue.read_text().replace('values = ["zh", "en"]', "unknown = true"))
+    asked.ports = replace(asked.ports, catalogue=load_catalogue(catalogue))
+
+
+def test_unknown_groups_are_found_and_those_of_few_are_not(asked: Asked) -> None:
+    alone = conversations(1, seed=5).to_pylist()[0] | {"language": "xx", "person_id": "alone", "row_token": "alone"}
+    rows = pa.Table.from_pylist([alone], schema=tables.PRIVATE_CONVERSATIONS.schema)
+    write_mart(asked.folder, tables.PRIVATE_CONVERSATIONS, rows)
+    with_unknown_language(asked)
+    answer = asked.run(group_by=("language",))
+    assert [keys for keys, _ in answer.rows] == [("en",), ("fr",), ("zh",)]
+    assert holds(answer, ("fr",), sum(r["language"] == "fr" for r in mart()))
+    found = answer.guarantee.finding
+    assert found is not None and found.threshold > 2 and found.delta <= 5e-7
+
+
+def test_largest_unknown_groups_come_first(asked: Asked) -> None:
+    with_unknown_language(asked)
+    answer = asked.run(group_by=("language", "handed_over"), top=2)
+    values = [estimates[0].value for _, estimates in answer.rows]
+    assert len(values) == 2 and values == sorted(values, reverse=True)
+
+
+def test_unknown_groups_beside_public_ones_and_weeks(asked: Asked) -> None:
+    with_unknown_language(asked)
+    answer = asked.run(group_by=("week", "language", "handed_over"))
+    assert {keys[0] for keys, _ in answer.rows} <= {f"2026-W0{n}" for n in range(1, 6)}
+    assert {keys[1] for keys, _ in answer.rows} <= {"zh", "en", "fr"}
+    assert answer.rows == tuple(sorted(answer.rows, key=lambda row: (row[0][0], row[0][1], row[0][2])))
+
+
+def test_filter_on_an_unknown_column_takes_any_value(asked: Asked) -> None:
+    with_unknown_language(asked)
+    for value in ("fr", "nothing of that name"):
+        exact = asked.exact(filters=(Filter("language", OneOf((value,))),))
+        assert exact.vectors[0][0].tolist() == [sum(r["language"] == value for r in mart())]
+
+
+def test_share_of_dropped_rows_is_told_when_it_is_asked_for(asked: Asked) -> None:
+    assert asked.run().dropped_share is None
+    dropped = asked.run(max_rows_per_group=1, dropped_share=True).dropped_share
+    assert dropped is not None
+    truth = 1 - PEOPLE / len(mart())
+    assert dropped.low - 0.3 <= truth <= dropped.high + 0.3
+
+
+def test_lower_bounds_of_a_question_are_told_and_make_less_noise(asked: Asked) -> None:
+    wide, narrow = (asked.run(group_by=("channel",), max_rows_per_group=most).guarantee for most in (0, 2))
+    assert (wide.max_rows_per_group, narrow.max_rows_per_group) == (8, 2)
+    assert narrow.noise[0].scale < wide.noise[0].scale / 3
+
+
+def test_answer_bounds_what_all_answers_tell_about_a_person_and_a_day(tmp_path: Path) -> None:
+    told = Asked(make_home(tmp_path, people=5).folder).run(price=RhoPrice(1_000_000)).guarantee
+    assert told.person.rho == 1_000_000_000 and 7.5 < told.person.epsilon < 8
+    assert told.person_day.rho == 4_000_000_000 and told.person_day.epsilon > told.person.epsilon
+
+
+def test_decoded_rows_are_held_for_the_newest_version_only_and_within_their_bound(asked: Asked) -> None:
+    engine = asked.ports.engine
+    assert isinstance(engine, DeltaEngine)
+    asked.exact()
+    first = dict(engine._held)
+    asked.exact(group_by=("channel",))
+    assert engine._held == first
+    write_mart(asked.folder, tables.PRIVATE_CONVERSATIONS, conversations(3, seed=9))
+    asked.exact()
+    assert [version for version, _ in engine._held.values()] == [1]
+
+
+def test_mart_that_is_too_large_to_hold_gives_the_same_aggregates(asked: Asked) -> None:
+    small = DeltaEngine(str(asked.folder / "lake"), cache_bytes=1000)
+    question = {
+        "group_by": ("channel", "week"),
+        "measures": (AskedMeasure("count"), AskedMeasure("sum", "turns")),
+        "filters": (Filter("language", OneOf(("zh",))),),
+        "max_groups_per_person": 2,
+        "from_day": "2026-01-06",
+    }
+    held = asked.exact(**question)
+    asked.ports = replace(asked.ports, engine=small)
+    read = asked.exact(**question)
+    assert not small._held
+    for left, right in zip(held.vectors, read.vectors, strict=True):
+        assert left[0].tolist() == right[0].tolist()

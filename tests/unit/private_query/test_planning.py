@@ -20,6 +20,7 @@ from services.private_query.question import (
 )
 
 MARK = "nobody-must-see-this"
+RESOLVED = Filter("outcome", OneOf(("resolved",)))
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,35 @@ def broken(dataset: Dataset, **changes: Any) -> set[tuple[str, str]]:
         ({"measures": (AskedMeasure(""),)}, "measures[0].kind", "UNKNOWN"),
         ({"measures": (AskedMeasure(MARK),)}, "measures[0].kind", "UNKNOWN"),
         ({"measures": (AskedMeasure("count", "turns"),)}, "measures[0].column", "FORBIDDEN"),
+        ({"measures": (AskedMeasure("quantiles", "turns"),)}, "measures[0].per_mille", "QUANTILES"),
+        ({"measures": (AskedMeasure("sum", "turns", (500,)),)}, "measures[0].per_mille", "QUANTILES"),
+        ({"measures": (AskedMeasure("quantiles", "turns", (0,)),)}, "measures[0].per_mille", "RANGE"),
+        ({"measures": (AskedMeasure("quantiles", "turns", (1000,)),)}, "measures[0].per_mille", "RANGE"),
+        ({"measures": (AskedMeasure("quantiles", "turns", (500, 500)),)}, "measures[0].per_mille", "COUNT"),
+        ({"measures": (AskedMeasure("quantiles", "turns", tuple(range(1, 12))),)}, "measures[0].per_mille", "COUNT"),
+        ({"measures": (AskedMeasure("ratio"),)}, "measures[0].share_of", "RATIO"),
+        ({"measures": (AskedMeasure("ratio", "turns", share_of=RESOLVED),)}, "measures[0].column", "FORBIDDEN"),
+        ({"measures": (AskedMeasure("count", share_of=RESOLVED),)}, "measures[0].share_of", "RATIO"),
+        (
+            {"measures": (AskedMeasure("ratio", share_of=Filter(MARK, Equals(True))),)},
+            "measures[0].share_of.column",
+            "UNKNOWN",
+        ),
+        (
+            {"measures": (AskedMeasure("ratio", share_of=Filter("channel", OneOf((MARK,)))),)},
+            "measures[0].share_of.one_of",
+            "NOT_PUBLIC",
+        ),
+        ({"top": 3}, "top", "NEEDS_UNKNOWN_KEY"),
+        ({"max_groups_per_person": 5}, "max_groups_per_person", "RANGE"),
+        ({"max_rows_per_group": 4}, "max_rows_per_group", "RANGE"),
+        (
+            {"measures": (AskedMeasure("histogram", "turns"), AskedMeasure("quantiles", "turns", (500,)))}
+            | {"group_by": ("day", "channel", "outcome")}
+            | {"until_day": "2027-02-01"},
+            "group_by",
+            "TOO_MANY_NUMBERS",
+        ),
         ({"measures": (AskedMeasure("mean", MARK),)}, "measures[0].column", "NOT_AN_INT_COLUMN"),
         ({"measures": (AskedMeasure("sum", "channel"),)}, "measures[0].column", "NOT_AN_INT_COLUMN"),
         ({"measures": (AskedMeasure("sum"),)}, "measures[0].column", "NOT_AN_INT_COLUMN"),
@@ -102,6 +132,11 @@ def broken(dataset: Dataset, **changes: Any) -> set[tuple[str, str]]:
             "target_error",
             "NEEDS_RHO",
         ),
+        (
+            {"price": TargetError(5.0), "measures": (AskedMeasure("ratio", share_of=RESOLVED),)},
+            "target_error",
+            "NEEDS_RHO",
+        ),
         ({"group_by": ("day", "week", "channel"), "until_day": "2027-02-01"}, "group_by", "TOO_MANY_GROUPS"),
     ],
 )
@@ -122,7 +157,7 @@ def test_every_broken_rule_is_told_at_once(dataset: Dataset) -> None:
 
 def test_longest_window_and_widest_range_are_taken(dataset: Dataset) -> None:
     asked = plan(a_question(until_day="2027-02-05", group_by=("day",)), dataset)
-    assert asked.keys.size == 400
+    assert asked.groups == 400
     assert asked.keys.values[0][0] == "2026-01-01"
 
 
@@ -132,9 +167,9 @@ def test_calendar_keys_follow_from_the_window(dataset: Dataset) -> None:
 
 
 def test_contribution_bounds_are_narrowed_to_the_groups_there_are(dataset: Dataset) -> None:
-    assert plan(a_question(group_by=()), dataset).bounds.groups == 1
-    assert plan(a_question(group_by=("language",)), dataset).bounds.groups == 2
-    assert plan(a_question(), dataset).bounds.groups == dataset.max_groups_per_person
+    assert plan(a_question(group_by=()), dataset).asked.bounds.groups == 1
+    assert plan(a_question(group_by=("language",)), dataset).asked.bounds.groups == 2
+    assert plan(a_question(), dataset).asked.bounds.groups == dataset.max_groups_per_person
 
 
 def hashed(dataset: Dataset, **changes: Any) -> bytes:
@@ -163,6 +198,14 @@ def test_whatever_changes_an_answer_makes_another_question(dataset: Dataset) -> 
         hashed(dataset, filters=(Filter("handed_over", Equals(True)),)),
         hashed(dataset, filters=(Filter("turns", Between(None, 1)),)),
         hashed(dataset, filters=(Filter("turns", Between(1, None)),)),
+        hashed(dataset, measures=(AskedMeasure("histogram", "turns"),)),
+        hashed(dataset, measures=(AskedMeasure("quantiles", "turns", (500,)),)),
+        hashed(dataset, measures=(AskedMeasure("quantiles", "turns", (501,)),)),
+        hashed(dataset, measures=(AskedMeasure("ratio", share_of=RESOLVED),)),
+        hashed(dataset, measures=(AskedMeasure("ratio", share_of=Filter("outcome", OneOf(("open",)))),)),
+        hashed(dataset, max_rows_per_group=2),
+        hashed(dataset, max_groups_per_person=3),
+        hashed(dataset, dropped_share=True),
         hashed(dataset.model_copy(update={"max_rows_per_group": 9})),
     ]
     assert len({base, *others}) == len(others) + 1
@@ -175,3 +218,35 @@ def test_target_error_and_the_rho_it_costs_are_the_same_question(dataset: Datase
 
 def test_budgets_and_partners_do_not_make_another_question(dataset: Dataset) -> None:
     assert hashed(dataset.model_copy(update={"partners": ("x",), "meaning": "x"})) == hashed(dataset)
+
+
+def test_bounds_that_a_question_repeats_make_no_other_question(dataset: Dataset) -> None:
+    same = {"max_groups_per_person": dataset.max_groups_per_person, "max_rows_per_group": dataset.max_rows_per_group}
+    assert hashed(dataset, **same) == hashed(dataset)
+
+
+def unknown(dataset: Dataset) -> Dataset:
+    columns = [
+        c if c.name != "language" else c.model_copy(update={"values": (), "unknown": True}) for c in dataset.column
+    ]
+    return dataset.model_copy(update={"column": tuple(columns)})
+
+
+def test_unknown_keys_take_a_share_of_the_price_and_of_delta(dataset: Dataset) -> None:
+    asked = plan(a_question(group_by=("language",), top=5, price=RhoPrice(300_000_000)), unknown(dataset))
+    assert asked.groups is None
+    assert asked.shares.keys is not None and asked.shares.keys.rho == asked.shares.measures[0][0].rho
+    assert 0 < asked.threshold_delta <= dataset.delta / 2 * 0.3 * (1 + 1e-9)
+
+
+def test_deltas_of_all_that_a_budget_pays_for_stay_below_half_of_delta(dataset: Dataset) -> None:
+    prices = [RhoPrice(1_000), RhoPrice(399_999_000), RhoPrice(600_000_000)]
+    plans = [plan(a_question(group_by=("language",), price=price), unknown(dataset)) for price in prices]
+    assert sum(p.price for p in plans) == dataset.limits.dataset
+    assert sum(p.threshold_delta for p in plans) <= dataset.delta / 2 * (1 + 1e-9)
+
+
+def test_long_values_and_too_many_groups_of_an_unknown_column_are_refused(dataset: Dataset) -> None:
+    long = Filter("language", OneOf((MARK * 20,)))
+    assert ("question.filters[0].one_of", "LENGTH") in broken(unknown(dataset), filters=(long,))
+    assert ("question.top", "RANGE") in broken(unknown(dataset), group_by=("language",), top=1001)

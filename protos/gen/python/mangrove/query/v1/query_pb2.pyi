@@ -32,7 +32,7 @@ class _ColumnTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ColumnType
     COLUMN_TYPE_BOOL: _ColumnType.ValueType  # 2
     """True or false: to group by and to filter."""
     COLUMN_TYPE_INT: _ColumnType.ValueType  # 3
-    """A whole number inside the bounds: to filter, for sum and mean."""
+    """A whole number inside the bounds: to filter, and for the measures of a column."""
     COLUMN_TYPE_CALENDAR: _ColumnType.ValueType  # 4
     """A calendar day or ISO week that follows from the time window: to group by."""
 
@@ -46,7 +46,7 @@ COLUMN_TYPE_STRING: ColumnType.ValueType  # 1
 COLUMN_TYPE_BOOL: ColumnType.ValueType  # 2
 """True or false: to group by and to filter."""
 COLUMN_TYPE_INT: ColumnType.ValueType  # 3
-"""A whole number inside the bounds: to filter, for sum and mean."""
+"""A whole number inside the bounds: to filter, and for the measures of a column."""
 COLUMN_TYPE_CALENDAR: ColumnType.ValueType  # 4
 """A calendar day or ISO week that follows from the time window: to group by."""
 Global___ColumnType: _TypeAlias = ColumnType  # noqa: Y015
@@ -67,6 +67,16 @@ class _MeasureKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MeasureKi
     """The sum of an int column, clipped to its bounds. Rows without a value are left out."""
     MEASURE_KIND_MEAN: _MeasureKind.ValueType  # 4
     """The mean of an int column, clipped to its bounds. Rows without a value are left out."""
+    MEASURE_KIND_VARIANCE: _MeasureKind.ValueType  # 5
+    """The variance of an int column around its mean, clipped to its bounds, which must lie within a million of their
+    middle. Rows without a value are left out.
+    """
+    MEASURE_KIND_QUANTILES: _MeasureKind.ValueType  # 6
+    """Quantiles of an int column, clipped to its bounds, found in its bins. Rows without a value are left out."""
+    MEASURE_KIND_HISTOGRAM: _MeasureKind.ValueType  # 7
+    """Rows in each bin of an int column, clipped to its bounds. Rows without a value are left out."""
+    MEASURE_KIND_RATIO: _MeasureKind.ValueType  # 8
+    """Of all rows of a group, the share that fits a condition. Rows without a value in its column do not fit."""
 
 class MeasureKind(_MeasureKind, metaclass=_MeasureKindEnumTypeWrapper):
     """What is to be measured."""
@@ -81,6 +91,16 @@ MEASURE_KIND_SUM: MeasureKind.ValueType  # 3
 """The sum of an int column, clipped to its bounds. Rows without a value are left out."""
 MEASURE_KIND_MEAN: MeasureKind.ValueType  # 4
 """The mean of an int column, clipped to its bounds. Rows without a value are left out."""
+MEASURE_KIND_VARIANCE: MeasureKind.ValueType  # 5
+"""The variance of an int column around its mean, clipped to its bounds, which must lie within a million of their
+middle. Rows without a value are left out.
+"""
+MEASURE_KIND_QUANTILES: MeasureKind.ValueType  # 6
+"""Quantiles of an int column, clipped to its bounds, found in its bins. Rows without a value are left out."""
+MEASURE_KIND_HISTOGRAM: MeasureKind.ValueType  # 7
+"""Rows in each bin of an int column, clipped to its bounds. Rows without a value are left out."""
+MEASURE_KIND_RATIO: MeasureKind.ValueType  # 8
+"""Of all rows of a group, the share that fits a condition. Rows without a value in its column do not fit."""
 Global___MeasureKind: _TypeAlias = MeasureKind  # noqa: Y015
 
 @_typing.final
@@ -184,6 +204,7 @@ class DescribeDatasetResponse(_message.Message):
     MAX_GROUPS_PER_PERSON_FIELD_NUMBER: _builtins.int
     MAX_ROWS_PER_GROUP_FIELD_NUMBER: _builtins.int
     DELTA_FIELD_NUMBER: _builtins.int
+    MAX_ROWS_PER_PERSON_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """Its name. Never empty."""
     meaning: _builtins.str
@@ -194,6 +215,8 @@ class DescribeDatasetResponse(_message.Message):
     """Most rows of one person in one group (L), 1 or more."""
     delta: _builtins.float
     """The delta at which epsilon is told, between 0 and 1, such as 0.000001."""
+    max_rows_per_person: _builtins.int
+    """Most rows of one person that count towards the share of dropped rows, 1 or more."""
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___ColumnDescription]:
         """The columns, 1 or more."""
@@ -207,10 +230,11 @@ class DescribeDatasetResponse(_message.Message):
         max_groups_per_person: _builtins.int = ...,
         max_rows_per_group: _builtins.int = ...,
         delta: _builtins.float = ...,
+        max_rows_per_person: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "dataset", b"dataset", "delta", b"delta", "max_groups_per_person", b"max_groups_per_person", "max_rows_per_group", b"max_rows_per_group", "meaning", b"meaning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "dataset", b"dataset", "delta", b"delta", "max_groups_per_person", b"max_groups_per_person", "max_rows_per_group", b"max_rows_per_group", "max_rows_per_person", b"max_rows_per_person", "meaning", b"meaning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -228,6 +252,8 @@ class ColumnDescription(_message.Message):
     PUBLIC_VALUES_FIELD_NUMBER: _builtins.int
     MIN_FIELD_NUMBER: _builtins.int
     MAX_FIELD_NUMBER: _builtins.int
+    BINS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name. Never empty."""
     type: Global___ColumnType.ValueType
@@ -238,11 +264,19 @@ class ColumnDescription(_message.Message):
     """With an int: its least value; smaller ones are raised to it before they are summed. 0 otherwise."""
     max: _builtins.int
     """With an int: its greatest value; greater ones are lowered to it before they are summed. 0 otherwise."""
+    unknown: _builtins.bool
+    """With a string: whether its values are unknown. Its groups are then found in the data, those with few people
+    are left out, and public_values is empty. False otherwise.
+    """
     @_builtins.property
     def public_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """With a string or bool: the public values, in the order of answers. Rows with another value or none are
         left out when the column is grouped by. Empty otherwise.
         """
+
+    @_builtins.property
+    def bins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """With an int: the least value of each bin of histograms and quantiles, ascending from min. Empty otherwise."""
 
     def __init__(
         self,
@@ -253,10 +287,12 @@ class ColumnDescription(_message.Message):
         public_values: _abc.Iterable[_builtins.str] | None = ...,
         min: _builtins.int = ...,
         max: _builtins.int = ...,
+        bins: _abc.Iterable[_builtins.int] | None = ...,
+        unknown: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max", b"max", "meaning", b"meaning", "min", b"min", "name", b"name", "public_values", b"public_values", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bins", b"bins", "max", b"max", "meaning", b"meaning", "min", b"min", "name", b"name", "public_values", b"public_values", "type", b"type", "unknown", b"unknown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -270,19 +306,31 @@ class Measure(_message.Message):
 
     KIND_FIELD_NUMBER: _builtins.int
     COLUMN_FIELD_NUMBER: _builtins.int
+    PER_MILLE_FIELD_NUMBER: _builtins.int
+    SHARE_OF_FIELD_NUMBER: _builtins.int
     kind: Global___MeasureKind.ValueType
     """What. Unspecified or unknown: the question is refused."""
     column: _builtins.str
-    """The int column of a sum or mean; must be empty for count and persons."""
+    """The int column; must be empty for count, persons and ratio."""
+    @_builtins.property
+    def per_mille(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """For quantiles: 1 to 9 levels of 1 to 999 per mille, ascending; 500 is the median. Must be empty otherwise."""
+
+    @_builtins.property
+    def share_of(self) -> Global___Filter:
+        """For a ratio: the rows that it counts. Must be unset otherwise."""
+
     def __init__(
         self,
         *,
         kind: Global___MeasureKind.ValueType = ...,
         column: _builtins.str = ...,
+        per_mille: _abc.Iterable[_builtins.int] | None = ...,
+        share_of: Global___Filter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["share_of", b"share_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "kind", b"kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "kind", b"kind", "per_mille", b"per_mille", "share_of", b"share_of"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -297,7 +345,9 @@ class ValueSet(_message.Message):
     VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """1 to 64 public values of the column. Empty, or a value that is not public: the question is refused."""
+        """1 to 64 public values of the column, or, when its values are unknown, any of at most 256 characters. Empty, or a
+        value that is not public: the question is refused.
+        """
 
     def __init__(
         self,
@@ -415,7 +465,9 @@ Global___TimeWindow: _TypeAlias = TimeWindow  # noqa: Y015
 
 @_typing.final
 class Question(_message.Message):
-    """A question. The number of groups, the product of the public values of its keys, is at most 100,000."""
+    """A question. With public keys the number of groups, the product of their values, is at most 100,000, and that of
+    groups times bins at most 1,000,000.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -426,14 +478,30 @@ class Question(_message.Message):
     WINDOW_FIELD_NUMBER: _builtins.int
     RHO_NANO_FIELD_NUMBER: _builtins.int
     TARGET_ERROR_FIELD_NUMBER: _builtins.int
+    MAX_GROUPS_PER_PERSON_FIELD_NUMBER: _builtins.int
+    MAX_ROWS_PER_GROUP_FIELD_NUMBER: _builtins.int
+    DROPPED_SHARE_FIELD_NUMBER: _builtins.int
+    TOP_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """The dataset's name, 1 to 64 characters."""
     rho_nano: _builtins.int
     """Billionths of rho (zero-concentrated differential privacy), 1000 to 10,000,000,000. 0 is refused."""
     target_error: _builtins.float
     """Half the width of the 95 % interval of the first measure in one group, in its unit; finite, at
-    least 1. Solved for rho, rounded up. Refused when the first measure is a mean, whose width
-    depends on the data, and when it needs more than 10,000,000,000 nano-rho.
+    least 1. Solved for rho, rounded up. Refused when the first measure is none of count, persons, sum and
+    histogram, because its width depends on the data, and when it needs more than 10,000,000,000 nano-rho.
+    """
+    max_groups_per_person: _builtins.int
+    """Most groups that one person may touch (K), at most the dataset's, for less noise and more rows dropped.
+    0: the dataset's.
+    """
+    max_rows_per_group: _builtins.int
+    """Most rows of one person in one group (L), at most the dataset's. 0: the dataset's."""
+    dropped_share: _builtins.bool
+    """Whether the share of rows that the bounds dropped is wanted, for a tenth of the price. False: it is not told."""
+    top: _builtins.int
+    """With an unknown column: only so many groups, at most 1000, those with the largest first estimate, in that order.
+    0: all that were found, in the order of their keys. Must be 0 otherwise.
     """
     @_builtins.property
     def measures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Measure]:
@@ -441,7 +509,9 @@ class Question(_message.Message):
 
     @_builtins.property
     def group_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """0 to 3 string, bool or calendar columns, none twice. Empty: one group with everybody."""
+        """0 to 3 string, bool or calendar columns, none twice. Empty: one group with everybody. With an unknown column
+        among them, a part of the price as large as that of a measure finds the groups.
+        """
 
     @_builtins.property
     def filters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Filter]:
@@ -461,10 +531,14 @@ class Question(_message.Message):
         window: Global___TimeWindow | None = ...,
         rho_nano: _builtins.int = ...,
         target_error: _builtins.float = ...,
+        max_groups_per_person: _builtins.int = ...,
+        max_rows_per_group: _builtins.int = ...,
+        dropped_share: _builtins.bool = ...,
+        top: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price", "rho_nano", b"rho_nano", "target_error", b"target_error", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "filters", b"filters", "group_by", b"group_by", "measures", b"measures", "price", b"price", "rho_nano", b"rho_nano", "target_error", b"target_error", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "dropped_share", b"dropped_share", "filters", b"filters", "group_by", b"group_by", "max_groups_per_person", b"max_groups_per_person", "max_rows_per_group", b"max_rows_per_group", "measures", b"measures", "price", b"price", "rho_nano", b"rho_nano", "target_error", b"target_error", "top", b"top", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_price: _TypeAlias = _typing.Literal["rho_nano", "target_error"]  # noqa: Y015
     _WhichOneofArgType_price: _TypeAlias = _typing.Literal["price", b"price"]  # noqa: Y015
@@ -508,6 +582,8 @@ class PreviewQueryResponse(_message.Message):
     NOISE_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
     AFFORDABLE_FIELD_NUMBER: _builtins.int
+    EPSILON_AFTER_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
     rho_nano: _builtins.int
     """The price, billionths of rho, 1000 or more."""
     epsilon: _builtins.float
@@ -515,11 +591,17 @@ class PreviewQueryResponse(_message.Message):
     delta: _builtins.float
     """The delta of epsilon, between 0 and 1."""
     groups: _builtins.int
-    """Rows that the answer would have, 1 to 100,000."""
+    """Rows that the answer would have, 1 to 100,000; 0 when its groups are unknown."""
     affordable: _builtins.bool
     """Whether the partner's own budget covers the price. The dataset's budget over all partners and that of
     the days may be used up all the same.
     """
+    epsilon_after: _builtins.float
+    """Epsilon at delta of all that the partner has spent on the dataset, together with this question: the better of
+    zCDP and basic composition. Above 0.
+    """
+    threshold: _builtins.int
+    """With an unknown column: the noisy number of people from which on a group is shown. 0 otherwise."""
     @_builtins.property
     def noise(self) -> _containers.RepeatedCompositeFieldContainer[Global___MeasureNoise]:
         """The noise of each measure, in the order of the question."""
@@ -533,10 +615,12 @@ class PreviewQueryResponse(_message.Message):
         noise: _abc.Iterable[Global___MeasureNoise] | None = ...,
         groups: _builtins.int = ...,
         affordable: _builtins.bool = ...,
+        epsilon_after: _builtins.float = ...,
+        threshold: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["affordable", b"affordable", "delta", b"delta", "epsilon", b"epsilon", "groups", b"groups", "noise", b"noise", "rho_nano", b"rho_nano"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affordable", b"affordable", "delta", b"delta", "epsilon", b"epsilon", "epsilon_after", b"epsilon_after", "groups", b"groups", "noise", b"noise", "rho_nano", b"rho_nano", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -576,21 +660,38 @@ class RunQueryResponse(_message.Message):
     MEASURE_COLUMNS_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     GUARANTEE_FIELD_NUMBER: _builtins.int
+    DROPPED_SHARE_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def key_columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keys' names, in the order of the question. Empty when nothing was grouped by."""
 
     @_builtins.property
     def measure_columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The measures' names: count, persons, sum_COLUMN or mean_COLUMN, in the order of the question."""
+        """The names of the estimates, in the order of the question: count, persons, sum_COLUMN, mean_COLUMN,
+        variance_COLUMN, ratio_COLUMN (ratio_COLUMN_2 for the second on a column), p50_COLUMN and its like for quantiles
+        (p99_9_COLUMN for 999 per mille), histogram_COLUMN_from_LEAST for each bin.
+        """
 
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___Row]:
-        """One row for every combination of the public values, also where nobody is. Never empty."""
+        """One row for every combination of the public values, also where nobody is; with an unknown column, one for each
+        combination that enough people are in.
+        """
 
     @_builtins.property
     def guarantee(self) -> Global___Guarantee:
         """What protects the people behind the answer. Always set."""
+
+    @_builtins.property
+    def dropped_share(self) -> Global___Estimate:
+        """Of the rows that fit and lie in a group, the share that the bounds on people dropped; of a person who has more
+        than max_rows_per_person, that many rows count. Unset when it was not asked for.
+        """
+
+    @_builtins.property
+    def receipt(self) -> Global___Receipt:
+        """What the service signed of this answer. Always set."""
 
     def __init__(
         self,
@@ -599,10 +700,12 @@ class RunQueryResponse(_message.Message):
         measure_columns: _abc.Iterable[_builtins.str] | None = ...,
         rows: _abc.Iterable[Global___Row] | None = ...,
         guarantee: Global___Guarantee | None = ...,
+        dropped_share: Global___Estimate | None = ...,
+        receipt: Global___Receipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["guarantee", b"guarantee"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dropped_share", b"dropped_share", "guarantee", b"guarantee", "receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["guarantee", b"guarantee", "key_columns", b"key_columns", "measure_columns", b"measure_columns", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped_share", b"dropped_share", "guarantee", b"guarantee", "key_columns", b"key_columns", "measure_columns", b"measure_columns", "receipt", b"receipt", "rows", b"rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -650,11 +753,13 @@ class Estimate(_message.Message):
     LOW_FIELD_NUMBER: _builtins.int
     HIGH_FIELD_NUMBER: _builtins.int
     value: _builtins.float
-    """The estimate, in the measure's unit. Counts and persons are never below 0, means inside the column's bounds."""
+    """The estimate, in the measure's unit. Counts are never below 0, means inside the column's bounds. 0 is
+    sent as -0.0, which is left out of no message: the size of an answer does not depend on its numbers.
+    """
     low: _builtins.float
-    """The lower end of the 95 % interval."""
+    """The lower end of the 95 % interval; 0 is sent as -0.0."""
     high: _builtins.float
-    """The upper end of the 95 % interval."""
+    """The upper end of the 95 % interval; 0 is sent as -0.0."""
     def __init__(
         self,
         *,
@@ -680,16 +785,20 @@ class MeasureNoise(_message.Message):
     SCALE_FIELD_NUMBER: _builtins.int
     COUNT_SCALE_FIELD_NUMBER: _builtins.int
     HALF_WIDTH_FIELD_NUMBER: _builtins.int
+    SQUARE_SCALE_FIELD_NUMBER: _builtins.int
     measure: _builtins.str
-    """The measure's name, as in measure_columns. Never empty."""
+    """The measure's name, as in measure_columns; for quantiles and a histogram KIND_COLUMN. Never empty."""
     scale: _builtins.float
-    """Standard deviation of the discrete Gaussian noise on the count, persons or sum; for a mean, on the sum of
-    distances from the middle of the bounds. In the measure's unit, above 0.
+    """Standard deviation of the discrete Gaussian noise on the count, persons or sum; for a mean and a variance, on the
+    sum of distances from the middle of the bounds; for a histogram and quantiles, on each bin; for a ratio, on the
+    rows that fit and on those that do not. Above 0.
     """
     count_scale: _builtins.float
-    """For a mean: standard deviation of the noise on the number of rows with a value. 0 otherwise."""
+    """For a mean and a variance: standard deviation of the noise on the number of rows with a value. 0 otherwise."""
     half_width: _builtins.float
-    """Half the width of the 95 % interval in one group, in the measure's unit. 0 for a mean: it depends on the data."""
+    """Half the width of the 95 % interval in one group, in the measure's unit. 0 where it depends on the data."""
+    square_scale: _builtins.float
+    """For a variance: standard deviation of the noise on the sum of squared distances from the middle. 0 otherwise."""
     def __init__(
         self,
         *,
@@ -697,14 +806,71 @@ class MeasureNoise(_message.Message):
         scale: _builtins.float = ...,
         count_scale: _builtins.float = ...,
         half_width: _builtins.float = ...,
+        square_scale: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_scale", b"count_scale", "half_width", b"half_width", "measure", b"measure", "scale", b"scale"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_scale", b"count_scale", "half_width", b"half_width", "measure", b"measure", "scale", b"scale", "square_scale", b"square_scale"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MeasureNoise: _TypeAlias = MeasureNoise  # noqa: Y015
+
+@_typing.final
+class Bound(_message.Message):
+    """What many answers together can tell."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RHO_NANO_FIELD_NUMBER: _builtins.int
+    EPSILON_FIELD_NUMBER: _builtins.int
+    rho_nano: _builtins.int
+    """Billionths of rho, 0 or more."""
+    epsilon: _builtins.float
+    """The same as epsilon at the guarantee's delta, rounded up; 0 for no rho."""
+    def __init__(
+        self,
+        *,
+        rho_nano: _builtins.int = ...,
+        epsilon: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epsilon", b"epsilon", "rho_nano", b"rho_nano"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Bound: _TypeAlias = Bound  # noqa: Y015
+
+@_typing.final
+class Finding(_message.Message):
+    """How unknown groups were found."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCALE_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
+    scale: _builtins.float
+    """Standard deviation of the noise on the number of people in a group, above 0."""
+    threshold: _builtins.int
+    """A group is shown when its noisy number of people reaches this."""
+    delta: _builtins.float
+    """How probable it is at most that a group shows that one person alone holds. A part of the guarantee's delta."""
+    def __init__(
+        self,
+        *,
+        scale: _builtins.float = ...,
+        threshold: _builtins.int = ...,
+        delta: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "scale", b"scale", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Finding: _TypeAlias = Finding  # noqa: Y015
 
 @_typing.final
 class Guarantee(_message.Message):
@@ -723,6 +889,9 @@ class Guarantee(_message.Message):
     MAX_GROUPS_PER_PERSON_FIELD_NUMBER: _builtins.int
     MAX_ROWS_PER_GROUP_FIELD_NUMBER: _builtins.int
     NOISE_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    PERSON_DAY_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
     privacy_unit: _builtins.str
     """What counts as one: person, as resolved across channels in identity_version."""
     neighbour_relation: _builtins.str
@@ -747,6 +916,22 @@ class Guarantee(_message.Message):
     def noise(self) -> _containers.RepeatedCompositeFieldContainer[Global___MeasureNoise]:
         """The noise of each measure, in the order of the question."""
 
+    @_builtins.property
+    def person(self) -> Global___Bound:
+        """What the answers of one period of the dataset's budget, over all partners, can tell about a person. As declared
+        in the catalogue: what a privacy officer grants comes on top. Always set.
+        """
+
+    @_builtins.property
+    def person_day(self) -> Global___Bound:
+        """What all answers, over all partners and the life of the ledger, can tell about all that a person did on one day.
+        As declared. Always set.
+        """
+
+    @_builtins.property
+    def finding(self) -> Global___Finding:
+        """How unknown groups were found. Unset when the groups are public."""
+
     def __init__(
         self,
         *,
@@ -761,10 +946,13 @@ class Guarantee(_message.Message):
         max_groups_per_person: _builtins.int = ...,
         max_rows_per_group: _builtins.int = ...,
         noise: _abc.Iterable[Global___MeasureNoise] | None = ...,
+        person: Global___Bound | None = ...,
+        person_day: Global___Bound | None = ...,
+        finding: Global___Finding | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finding", b"finding", "person", b"person", "person_day", b"person_day"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "delta", b"delta", "epsilon", b"epsilon", "identity_version", b"identity_version", "max_groups_per_person", b"max_groups_per_person", "max_rows_per_group", b"max_rows_per_group", "neighbour_relation", b"neighbour_relation", "noise", b"noise", "privacy_unit", b"privacy_unit", "rho_nano", b"rho_nano", "table_version", b"table_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "delta", b"delta", "epsilon", b"epsilon", "finding", b"finding", "identity_version", b"identity_version", "max_groups_per_person", b"max_groups_per_person", "max_rows_per_group", b"max_rows_per_group", "neighbour_relation", b"neighbour_relation", "noise", b"noise", "person", b"person", "person_day", b"person_day", "privacy_unit", b"privacy_unit", "rho_nano", b"rho_nano", "table_version", b"table_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -794,7 +982,7 @@ Global___GetBudgetRequest: _TypeAlias = GetBudgetRequest  # noqa: Y015
 
 @_typing.final
 class GetBudgetResponse(_message.Message):
-    """The partner's budget on a dataset. It is not refilled. Other partners' spending is never told."""
+    """The partner's budget on a dataset. Other partners' spending is never told."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -802,14 +990,23 @@ class GetBudgetResponse(_message.Message):
     LIMIT_RHO_NANO_FIELD_NUMBER: _builtins.int
     SPENT_RHO_NANO_FIELD_NUMBER: _builtins.int
     LEFT_RHO_NANO_FIELD_NUMBER: _builtins.int
+    SPENT_EPSILON_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
+    RENEWED_ON_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """The dataset's name."""
     limit_rho_nano: _builtins.int
-    """What the partner may spend in all, billionths of rho."""
+    """What the partner may spend in the present period, billionths of rho."""
     spent_rho_nano: _builtins.int
-    """What the partner has spent, billionths of rho. Questions that crashed half way count."""
+    """What the partner has spent in it, billionths of rho. Questions that crashed half way count."""
     left_rho_nano: _builtins.int
     """What is left, billionths of rho; 0 when it is used up."""
+    spent_epsilon: _builtins.float
+    """What is spent, as epsilon at delta; 0 for nothing."""
+    delta: _builtins.float
+    """The delta of epsilon, between 0 and 1."""
+    renewed_on: _builtins.str
+    """The day, UTC, as YYYY-MM-DD, on which the next period begins. Empty: never."""
     def __init__(
         self,
         *,
@@ -817,11 +1014,49 @@ class GetBudgetResponse(_message.Message):
         limit_rho_nano: _builtins.int = ...,
         spent_rho_nano: _builtins.int = ...,
         left_rho_nano: _builtins.int = ...,
+        spent_epsilon: _builtins.float = ...,
+        delta: _builtins.float = ...,
+        renewed_on: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "left_rho_nano", b"left_rho_nano", "limit_rho_nano", b"limit_rho_nano", "spent_rho_nano", b"spent_rho_nano"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "delta", b"delta", "left_rho_nano", b"left_rho_nano", "limit_rho_nano", b"limit_rho_nano", "renewed_on", b"renewed_on", "spent_epsilon", b"spent_epsilon", "spent_rho_nano", b"spent_rho_nano"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetBudgetResponse: _TypeAlias = GetBudgetResponse  # noqa: Y015
+
+@_typing.final
+class Receipt(_message.Message):
+    """What a service promises of an answer, signed. `mangrove receipt verify` checks it without the service."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    statement: _builtins.str
+    """What is signed, as JSON in one line: unit, neighbour relation, dataset and versions, rho, epsilon at delta, K, L,
+    noise, the intervals' level, the ledger's entry, the time, and the SHA-256 of this response's bytes without the
+    receipt. Never empty.
+    """
+    signature: _builtins.bytes
+    """Ed25519 (RFC 8032) over "mangrove-receipt-1", a newline and the statement; 64 bytes."""
+    public_key: _builtins.bytes
+    """The public key that fits, 32 bytes. Compare it with the one that the operator handed over: who changes an answer
+    can put another one here.
+    """
+    def __init__(
+        self,
+        *,
+        statement: _builtins.str = ...,
+        signature: _builtins.bytes = ...,
+        public_key: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["public_key", b"public_key", "signature", b"signature", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
