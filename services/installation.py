@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from privacy.errors import MangroveError
+from privacy.linkage import LINKAGE_KEY
 from privacy.pseudonyms import MASKED_TYPES, PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, make_key_file
 from services.access import Role
 from services.access.administration import Administration, NameInvalid, check_name
@@ -17,8 +18,8 @@ from services.settings import FILE_NAME, Home
 POLICY_FILE = "masking.toml"
 FIRST_SOURCE, FIRST_PARTNER = "demo", "partner"
 """Who may call in a new installation, unless others are named."""
-SECRETS = ("access", "truncation")
-"""Secrets beside the pseudonym keys: for hashing API keys, and for the order of truncation."""
+SECRETS = ("access", "truncation", LINKAGE_KEY)
+"""Secrets beside the pseudonym keys: for hashing API keys, for the order of truncation, and for encoding profiles."""
 
 _CONFIGURATION = """# Mangrove's configuration; paths are relative to this folder.
 # All settings: infra/config/mangrove.toml.

@@ -24,7 +24,7 @@ from tests.spark.build import a_busy_month, rows_of, write_bronze
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 # The jobs that call kernels on the workers, and what they need; the others are Spark's own SQL.
-JOBS = ("refine", "resolve", "conversations", "sessions", "journeys", "paths")
+JOBS = ("refine", "match", "resolve", "conversations", "journeys", "paths")
 _CLASS = Path(pyspark.__file__).parent / "bin" / "spark-class"
 _DEADLINE_S = 120
 # Spark's scripts would pick the machine's outer address, and pages on fixed ports.

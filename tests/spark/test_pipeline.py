@@ -30,9 +30,9 @@ def content(lake, table):
     return sorted(lake.read(table).toPandas().astype(str).itertuples(index=False, name=None))
 
 
-def test_every_table_is_filled(lake):
+def test_every_table_is_filled_but_those_of_profiles_which_nobody_sent(lake):
     empty = [t.name for t in WRITTEN if lake.read(t).isEmpty()]
-    assert empty == []
+    assert empty == [tables.IDENTITY_MATCHES.name, tables.IDENTITY_MATCH_RUNS.name]
 
 
 def test_a_second_run_changes_no_table_version(lake):
