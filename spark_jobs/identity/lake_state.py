@@ -9,9 +9,10 @@ from pyspark.sql import DataFrame
 from spark_jobs.identity.sightings import EVENTS
 from spark_jobs.identity.state import MATCHES
 from spark_jobs.lake import tables
+from spark_jobs.lake.files import scan
 from spark_jobs.lake.io import Lake
 from spark_jobs.lake.schemas import Table
-from spark_jobs.lake.snapshot import is_there, table_uri
+from spark_jobs.lake.snapshot import is_there
 
 
 class LakeState:
@@ -38,7 +39,7 @@ class LakeState:
 
     def events(self, tokens: pl.Series) -> pl.DataFrame:
         """All events that name one of `tokens`, or say that one is an alias."""
-        events = self._scan(tables.SILVER_EVENTS)
+        events = scan(self._root, tables.SILVER_EVENTS)
         events = events.select([name for name in EVENTS.names() if name in events.collect_schema().names()])
         wanted = pl.LazyFrame({"token": tokens.cast(pl.String)})
         named = [
@@ -56,12 +57,7 @@ class LakeState:
         conditions = [pl.col(name).is_in(wanted.implode()) for name, wanted in asked.items() if len(wanted)]
         if not conditions or not is_there(self._root, table):
             return pl.DataFrame(pl.from_arrow(table.schema.empty_table()))
-        return self._scan(table).filter(pl.any_horizontal(c.fill_null(False) for c in conditions)).collect()
-
-    def _scan(self, table: Table) -> pl.LazyFrame:
-        rows = pl.scan_delta(table_uri(self._root, table))
-        there = rows.collect_schema().names()
-        return rows.select([name for name in table.schema.names if name in there])
+        return scan(self._root, table).filter(pl.any_horizontal(c.fill_null(False) for c in conditions)).collect()
 
 
 def event_columns(events: DataFrame) -> Sequence[str]:

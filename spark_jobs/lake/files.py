@@ -92,6 +92,13 @@ def read_rows(table: Table, rows: Rows, columns: Sequence[str]) -> pl.DataFrame:
     )
 
 
+def scan(root: str, table: Table) -> pl.LazyFrame:
+    """Look at a table's newest version, at those of the declared columns that it has, without reading it yet."""
+    rows = pl.scan_delta(table_uri(root, table))
+    there = rows.collect_schema().names()
+    return rows.select([name for name in table.schema.names if name in there])
+
+
 def read_all(table: Table, files: Sequence[Rows], columns: Sequence[str]) -> pl.DataFrame:
     """Read columns of all rows of files, in their order."""
     return pl.concat([_empty(table, columns), *(read_rows(table, rows, columns) for rows in files)])
