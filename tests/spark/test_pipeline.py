@@ -66,5 +66,5 @@ def test_marts_hold_known_people_within_their_bounds(lake):
 
 
 def test_an_unknown_job_is_refused_before_anything_runs(lake):
-    with pytest.raises(JobUnknown, match="refine, resolve"):
+    with pytest.raises(JobUnknown, match="refine, match, resolve"):
         run(["refine", "refind"], lake)
