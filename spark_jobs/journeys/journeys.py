@@ -37,6 +37,7 @@ from spark_jobs.lake.files import (
 )
 from spark_jobs.lake.io import Changes, Lake
 from spark_jobs.lake.schemas import Table
+from spark_jobs.lake.snapshot import rows_of, table_uri
 
 INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_PEOPLE, tables.SILVER_CONVERSATIONS)
 
@@ -179,8 +180,7 @@ def _replacement(
 
 
 def _file(lake: Lake, table: Table, part: Part) -> Rows:
-    root = lake.root.replace("s3a://", "s3://")
-    return Rows(f"{root}/{table.path}/{part.path}", part.path, part.size, 0, part.rows)
+    return Rows(f"{table_uri(lake.root, table)}/{part.path}", part.path, part.size, 0, part.rows)
 
 
 def _counted(table: Table, new: pl.DataFrame, gone: pl.DataFrame, lake: Lake) -> Changes:
@@ -189,13 +189,12 @@ def _counted(table: Table, new: pl.DataFrame, gone: pl.DataFrame, lake: Lake) ->
     both = new.select(*keys, new=new.hash_rows()).join(gone.select(*keys, old=gone.hash_rows()), on=keys)
     inserted, deleted = len(new) - len(both), len(gone) - len(both)
     updated = int((both["new"] != both["old"]).sum())
-    before = sum(file.count for file in rows_at(lake.root, table, lake.version(table)))
+    before = rows_of(lake.root, table)
     return Changes(table.name, inserted, updated, deleted, before + inserted - deleted)
 
 
 def _unchanged(lake: Lake, table: Table) -> Changes:
-    rows = sum(file.count for file in rows_at(lake.root, table, lake.version(table)))
-    return Changes(table.name, 0, 0, 0, rows)
+    return Changes(table.name, 0, 0, 0, rows_of(lake.root, table))
 
 
 def _built(run: _Run, events: Sequence[Rows], concerned: Affected | None) -> list[list[Part]]:

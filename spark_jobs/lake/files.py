@@ -19,7 +19,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import PyFileSystem
 
 from spark_jobs.lake.schemas import DATE, TIMESTAMP, Table
-from spark_jobs.lake.snapshot import is_there, table_uri
+from spark_jobs.lake.snapshot import is_there, shape_of, table_uri
 
 _CUT_US = 1000
 """Statistics of moments are cut to milliseconds."""
@@ -172,11 +172,10 @@ def make(root: str, table: Table) -> None:
     if not is_there(root, table):
         DeltaTable.create(uri, table.schema, configuration=dict(table.properties))
         return
-    delta = DeltaTable(uri, without_files=True)
-    there = {field.name for field in delta.schema().fields}
+    there, _ = shape_of(root, table)
     missing = [field for field in Schema.from_arrow(table.schema).fields if field.name not in there]
     if missing:
-        delta.alter.add_columns(missing)
+        DeltaTable(uri, without_files=True).alter.add_columns(missing)
 
 
 def replace_files(

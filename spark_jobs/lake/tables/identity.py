@@ -8,7 +8,6 @@ IDENTITY_LINKS = Table(
     meaning="Two tokens seen together in an event, or matched by their traits, once a pair.",
     key=("token_a", "token_b"),
     writer="resolve",
-    followed=True,
     columns=(
         Column("token_a", STRING, "the smaller token of the pair", pseudonym=True),
         Column("token_b", STRING, "the larger token of the pair", pseudonym=True),
@@ -40,7 +39,6 @@ IDENTITY_PEOPLE = Table(
     meaning="The identity graph as it stands: which token belongs to whom.",
     key=("token",),
     writer="resolve",
-    followed=True,
     columns=(
         Column("token", STRING, "the token; of one that changed hands, with # and the holder's number", pseudonym=True),
         Column("type", STRING, "its type"),

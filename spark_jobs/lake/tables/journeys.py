@@ -8,7 +8,6 @@ SILVER_CONVERSATIONS = Table(
     meaning="One row a conversation: turns, waits, hand-over and how it ended.",
     key=("conversation_id",),
     writer="conversations",
-    followed=True,
     columns=(
         Column("conversation_id", STRING, "pseudonym of the conversation", pseudonym=True),
         PERSON,
