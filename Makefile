@@ -76,5 +76,11 @@ bench-masking: setup ## masked texts a second beside Presidio, as JSON lines
 fuzz-masking: setup ## look for texts on which masking breaks its promises (10 minutes)
 	@$(BIN)/python tests/benchmarks/fuzz_masking.py --minutes 10
 
+bench-identity-graph: setup ## 10 million links resolved, and 1 % more of them, as JSON lines
+	@$(BIN)/python -m tests.benchmarks.bench_identity_graph
+
+bench-journeys: setup ## 10 million events to journeys beside DuckDB, as JSON lines
+	@$(BIN)/python -m tests.benchmarks.bench_journeys
+
 clean: ## remove what the demo and the tests wrote
 	@rm -rf .mangrove .protos-check

@@ -14,6 +14,7 @@ from services.demo.commands import demo
 from services.edge.commands import app as edge_app
 from services.identity.commands import app as identity_app
 from services.journeys.commands import app as journeys_app
+from services.keys_commands import app as keys_app
 from services.lake_commands import app as lake_app
 from services.lake_commands import ml_app
 from services.masking_commands import app as masking_app
@@ -30,6 +31,7 @@ app = typer.Typer(
     help="Mangrove: customer events from every channel, masked, resolved into journeys, answered privately.",
 )
 app.add_typer(access_app, name="access")
+app.add_typer(keys_app, name="keys")
 app.add_typer(collector_app, name="collector")
 app.add_typer(edge_app, name="edge")
 app.add_typer(lander_app, name="lander")

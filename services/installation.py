@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from privacy.errors import MangroveError
+from privacy.linkage import LINKAGE_KEY
 from privacy.pseudonyms import MASKED_TYPES, PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, make_key_file
 from services.access import Role
 from services.access.administration import Administration, NameInvalid, check_name
@@ -19,8 +20,8 @@ FIRST_SOURCE, FIRST_PARTNER = "demo", "partner"
 """Who may call in a new installation, unless others are named."""
 RECEIPTS = "receipts"
 """The name of the private key that signs receipts."""
-SECRETS = ("access", "truncation", RECEIPTS)
-"""Secrets beside the pseudonym keys: for hashing API keys, for the order of truncation, for signing receipts."""
+SECRETS = ("access", "truncation", LINKAGE_KEY, RECEIPTS)
+"""Secrets beside the pseudonym keys: for API keys, the order of truncation, profiles' encodings, and receipts."""
 
 _CONFIGURATION = """# Mangrove's configuration; paths are relative to this folder.
 # All settings: infra/config/mangrove.toml.

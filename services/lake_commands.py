@@ -7,7 +7,7 @@ import typer
 from ml import commands as models
 from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
-from spark_jobs.commands import run_jobs
+from spark_jobs.commands import MasterOption, run_jobs
 
 app = typer.Typer(no_args_is_help=True, help="Run the Spark jobs that turn masked events into people and journeys.")
 ml_app = typer.Typer(no_args_is_help=True, help="Train the hand-over model and score conversations with it.")
@@ -23,9 +23,10 @@ def run(
     names: Annotated[list[str], typer.Argument(help="Jobs by name, or `all` for each in order.")],
     home: HomeOption = DEFAULT_HOME,
     lake: Annotated[str, typer.Option(help="The lake's root instead of the home folder's.")] = "",
+    master: MasterOption = "",
 ) -> None:
     """Run jobs, in the pipeline's order. A run without new events changes no table."""
-    run_jobs(names, lake or Home(home).lake_root)
+    run_jobs(names, lake or Home(home).lake_root, master)
 
 
 @ml_app.command(epilog="Example: mangrove ml train --home .mangrove")

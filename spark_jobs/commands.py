@@ -8,6 +8,10 @@ from rich.table import Table as RichTable
 
 from privacy.errors import MangroveError
 
+MasterOption = Annotated[
+    str, typer.Option(help="A Spark cluster such as spark://host:7077, which must reach the lake; else this machine.")
+]
+
 app = typer.Typer(no_args_is_help=True, help="Run the Spark jobs that turn masked events into people and journeys.")
 
 
@@ -20,13 +24,16 @@ def lake() -> None:
 def run(
     names: Annotated[list[str], typer.Argument(help="jobs by name, or `all` for each in order")],
     lake: Annotated[str, typer.Option(help="the lake's root: a folder or an s3a:// URL")],
+    master: MasterOption = "",
 ) -> None:
     """Run jobs, in the pipeline's order. A run without new events changes no table."""
-    run_jobs(names, lake)
+    run_jobs(names, lake, master)
 
 
-def run_jobs(names: list[str], root: str) -> None:
+def run_jobs(names: list[str], root: str, master: str = "") -> None:
     """Start Spark, run the jobs on the lake at `root`, and print what changed.
+
+    `master` is a cluster such as spark://host:7077, empty for this machine.
 
     Exits with 1 and one sentence if a job cannot run.
     """
@@ -46,7 +53,7 @@ def run_jobs(names: list[str], root: str) -> None:
     spark = None
     try:
         with console.status("starting Spark (5 to 20 s) …"):
-            spark = spark_session("mangrove-lake")
+            spark = spark_session("mangrove-lake", master)
         run(names, Lake(spark, root), report)
     except MangroveError as error:
         console.print(f"[red]{error.sentence}[/red]")

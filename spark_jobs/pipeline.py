@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from privacy.errors import MangroveError
 from spark_jobs.gold import behaviour, features, marts
-from spark_jobs.identity import resolve
-from spark_jobs.journeys import attribution, journeys, paths, sessions
+from spark_jobs.identity import match, resolve
+from spark_jobs.journeys import attribution, journeys, paths
 from spark_jobs.lake.io import Changes, Lake
 from spark_jobs.lake.schemas import Table
 from spark_jobs.silver import conversations, refine
@@ -50,9 +50,9 @@ JOBS: dict[str, Job] = {
     name: Job(name, module.INPUTS, module.OUTPUTS, module.main)
     for name, module in {
         "refine": refine,
+        "match": match,
         "resolve": resolve,
         "conversations": conversations,
-        "sessions": sessions,
         "journeys": journeys,
         "paths": paths,
         "attribution": attribution,

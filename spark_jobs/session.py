@@ -66,11 +66,15 @@ def ivy_folder() -> Path:
     return Path(os.environ.get("MANGROVE_IVY") or _HERE.parent / ".ivy").resolve()
 
 
-def spark_session(app_name: str) -> SparkSession:
+def spark_session(app_name: str, master: str = "") -> SparkSession:
     """The session that jobs run in: Delta, UTC, quiet.
 
-    Without spark-submit it is local on all cores, with the jars of `ivy_folder()`; they are downloaded if
-    they are not there. Under spark-submit, what was given on its command line is kept.
+    Without spark-submit it has the jars of `ivy_folder()`; they are downloaded if they are not there. Under
+    spark-submit, what was given on its command line is kept.
+
+    Args:
+        app_name: How the cluster's pages name the run.
+        master: A cluster such as spark://host:7077; empty for this machine with all its cores.
 
     Raises:
         DeltaMissing: under spark-submit without Delta's jars.
@@ -78,10 +82,13 @@ def spark_session(app_name: str) -> SparkSession:
     builder = SparkSession.builder.appName(app_name)
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         return _submitted(builder)
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     # Workers must take this interpreter: the system's may be of another version.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    for key, value in {**_ALWAYS, **_LOCAL}.items():
+    settings = {**_ALWAYS, "spark.master": master}
+    if not master:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        settings = {**_ALWAYS, **_LOCAL}
+    for key, value in settings.items():
         builder = builder.config(key, value)
     jars = _fetched_jars()
     if jars:

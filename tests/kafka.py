@@ -46,7 +46,8 @@ class Broker:
             + f"controller.quorum.voters=1@127.0.0.1:{controller}\n"
             + f"log.dirs={folder / 'data'}\n"
         )
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # An id that began with a dash would be taken for an option.
+        cluster = "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         self._run("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties)).wait(READY_S)
 
     @property

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from privacy.linkage import LINKAGE_KEY, Encoder
 from privacy.masking import EventMasker, MaskedEvent, Masker
 from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, Pseudonymiser, make_key_file
 from services.collector import wire
@@ -19,9 +20,9 @@ DEADLINE_S = 60
 
 
 def a_masker(folder: Path) -> EventMasker:
-    make_key_file(folder / "keys.json", (*PERSON_TYPES, *REFERENCE_TYPES))
+    make_key_file(folder / "keys.json", (*PERSON_TYPES, *REFERENCE_TYPES, LINKAGE_KEY))
     keys = FileKeyProvider(folder / "keys.json")
-    return EventMasker(wire.event_plan(), Pseudonymiser(keys), Masker.default())
+    return EventMasker(wire.event_plan(), Pseudonymiser(keys), Masker.default(), encoder=Encoder(keys))
 
 
 def fresh(masker: EventMasker, count: int) -> list[MaskedEvent]:

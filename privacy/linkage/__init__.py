@@ -7,5 +7,18 @@ stand in `encoding.py`.
 
 from privacy.linkage.encoding import FILTER_BYTES, LINKAGE_KEY, TOKEN_BYTES, EncodedRecord, Encoder
 from privacy.linkage.fields import TRAITS, Kind, Trait
+from privacy.linkage.written import Entry, is_written, written
 
-__all__ = ["FILTER_BYTES", "LINKAGE_KEY", "TOKEN_BYTES", "TRAITS", "EncodedRecord", "Encoder", "Kind", "Trait"]
+__all__ = [
+    "FILTER_BYTES",
+    "LINKAGE_KEY",
+    "TOKEN_BYTES",
+    "TRAITS",
+    "EncodedRecord",
+    "Encoder",
+    "Entry",
+    "Kind",
+    "Trait",
+    "is_written",
+    "written",
+]

@@ -78,14 +78,18 @@ class Encoder:
     Args:
         keys: Has the secret `LINKAGE_KEY`.
 
+    Attributes:
+        version: The secret's version; encodings under two versions cannot be compared.
+
     Raises:
         KeysUnavailable: if it has not.
     """
 
     def __init__(self, keys: KeyProvider) -> None:
-        root = keys.secret(LINKAGE_KEY)
+        key = keys.current(LINKAGE_KEY)
+        self.version = key.version
         self._keys = {
-            (trait, use): _hmac(root, f"mangrove linkage {use} {trait}".encode())
+            (trait, use): _hmac(key.value, f"mangrove linkage {use} {trait}".encode())
             for trait in TRAITS
             for use in ("token", "gram", "noise")
         }

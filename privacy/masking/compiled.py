@@ -35,7 +35,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from privacy.masking.envelope import Envelope, Reader, Remembered, Token
 from privacy.masking.limits import Kind
-from privacy.masking.plan import FieldPlan, MessagePlan, SchemaUntreated, Treatment, known_names, type_field
+from privacy.masking.plan import TRAITS, FieldPlan, MessagePlan, SchemaUntreated, Treatment, known_names, type_field
 from privacy.masking.treat import TEXTS, put_field, truncated
 from privacy.masking.unknown import has_unknown_fields
 
@@ -96,6 +96,8 @@ class _Compiler:
             "out = {}" if path else "out = run.blank.copy()",
         ]
         token = "token" if remembered else "run.token"
+        if plan.holds_traits:
+            lines.append("traits = {}")
         for one in (plan.fields[number] for number in sorted(plan.fields)):
             if one.child is None:
                 lines += self._value(one, f"{path}{one.name}", plan, token)
@@ -103,6 +105,8 @@ class _Compiler:
                 lines += self._child(one, one.child, f"{path}{one.name}")
         for choice in dict.fromkeys(one.oneof for one in plan.fields.values() if one.oneof and one.child):
             lines += self._choice(plan, choice, path)
+        if plan.holds_traits:
+            lines += ["if traits:", f"    out[{TRAITS!r}] = run.encode(traits)"]
         name = f"read_{path.replace('.', '_')}event"
         source = "\n".join([f"def {name}(m, run):", *_inside([*lines, "return out"])])
         exec(compile(source, f"<plan of {path or 'event'}>", "exec"), self._names)
@@ -236,6 +240,8 @@ class _Compiler:
                 "    if known is None:",
                 f"        run.{put}(f, out, {one.name!r}, v)",
             ]
+        if one.trait is not None:
+            return [f"traits[{one.trait!r}] = v"]
         if path == self._envelope.event_id:
             return [f"{out} = v"]
         if one.treatment is Treatment.IDENTIFIER and one.identifier_type:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
 
+from privacy.linkage import Encoder
 from privacy.masking import quarantine
 from privacy.masking.across import Across, said_in
 from privacy.masking.compiled import compile_reader
@@ -19,7 +21,7 @@ from privacy.masking.plan import MessagePlan, Treatment
 from privacy.masking.policy import OnFailure
 from privacy.masking.refusals import Invalid, Refusal, Unmaskable
 from privacy.masking.run import Failure, OnlyLooking, Run, Told
-from privacy.masking.sealed import ENVELOPE, MaskedEvent, NotMasked, blank_of, record_of, seal
+from privacy.masking.sealed import ENVELOPE, MaskedEvent, NotMasked, blank_of, name_aliases, record_of, seal
 from privacy.masking.texts import Memories, TextFields
 from privacy.masking.tree import text_fields, tree_of
 from privacy.masking.unknown import UnknownFields
@@ -64,6 +66,7 @@ class EventMasker:
         plan: The plan of the event message.
         pseudonymiser: Makes tokens of identifiers.
         masker: Masks free text by its policy.
+        encoder: Encodes the traits of profiles.
         unknown_fields: What becomes of events with fields that the schema does not have: they are refused, or those
             fields are kept masked in the body under `unknown`.
 
@@ -77,6 +80,7 @@ class EventMasker:
         pseudonymiser: Pseudonymiser,
         masker: Masker,
         *,
+        encoder: Encoder,
         unknown_fields: UnknownFields = "refuse",
     ) -> None:
         self.fields = tuple(text_fields(plan))
@@ -84,6 +88,7 @@ class EventMasker:
         self._plan = plan
         self._pseudonymiser = pseudonymiser
         self._masker = masker
+        self._run = partial(Run, pseudonymiser, encoder, masker=masker)
         self._unknown_fields = unknown_fields
         self._read = compile_reader(plan, pseudonymiser.token, ENVELOPE)
         self._memories = Memories(text_fields(plan, (Treatment.URL,)))
@@ -122,12 +127,11 @@ class EventMasker:
         """
         masked: list[MaskedEvent] = []
         for part in self.mask_slices(events, source, received_at):
-            for event in part.events:
-                if isinstance(event, Unmaskable):
-                    raise part.failures[0]
-                if isinstance(event, Invalid):
-                    raise NotMasked("An event breaks a rule of the schema. Ask for its violations first.")
-                masked.append(event)
+            if any(isinstance(event, Unmaskable) for event in part.events):
+                raise part.failures[0]
+            masked += [event for event in part.events if isinstance(event, MaskedEvent)]
+        if len(masked) < len(events):
+            raise NotMasked("An event breaks a rule of the schema. Ask for its violations first.")
         return masked
 
     def mask_slices(self, events: Sequence[Message], source: str, received_at: datetime) -> Iterator[MaskedSlice]:
@@ -158,7 +162,7 @@ class EventMasker:
 
     def explain(self, event: Message, source: str, received_at: datetime) -> tuple[list[Told], list[Failure]]:
         """Return what would be done with each text of an event, and where a detector failed; for a dry run."""
-        run = Run(self._pseudonymiser, self._masker, TextFields(self._masker.policy, source, None), {})
+        run = self._run(fields=TextFields(self._masker.policy, source, None), blank={})
         run.told = []
         tree_of(run, event, self._plan)
         self._fill_in(run, said_in(0, event, source, run.fields), received_at)
@@ -182,7 +186,7 @@ class EventMasker:
             received_at: The collector's clock, UTC.
         """
         raw = [event for event, _ in events]
-        run = Run(self._pseudonymiser, self._masker, self._fields_of(source), {})
+        run = self._run(fields=self._fields_of(source), blank={})
         trees = quarantine.trees_of(run, raw, self._plan)
         said = [
             one
@@ -219,7 +223,7 @@ class EventMasker:
         kept = quarantine.read(content)
         if kept is None:
             return [quarantine.UNREADABLE]
-        run = Run(self._pseudonymiser, self._masker, self._fields_of(source), {})
+        run = self._run(fields=self._fields_of(source), blank={})
         broken = quarantine.change(kept, changes or {}, self._plan)
         try:
             broken += mend(run, kept, self._plan, self._unknown_fields)
@@ -250,17 +254,17 @@ class EventMasker:
 
     def _parts(self, events: Sequence[Message], source: str, blank: dict[str, Any]) -> Iterator[_Part]:
         """Read events, a bounded amount of them between two steps."""
-        fields, read = self._fields_of(source), self._read
+        fields = self._fields_of(source)
         for first in range(0, len(events), _EVENTS_AT_ONCE):
-            part = _Part(first, Run(self._pseudonymiser, self._masker, fields, blank))
+            part = _Part(first, self._run(fields=fields, blank=blank))
             run, records = part.run, part.records
             for place, event in enumerate(events[first : first + _EVENTS_AT_ONCE], first):
                 if run.size >= _WORK_AT_ONCE:
                     yield part
-                    part = _Part(place, Run(self._pseudonymiser, self._masker, fields, blank))
+                    part = _Part(place, self._run(fields=fields, blank=blank))
                     run, records = part.run, part.records
                 run.event = place
-                record: dict[str, Any] | Invalid | None = read(event, run)
+                record: dict[str, Any] | Invalid | None = self._read(event, run)
                 if record is None:
                     record = self._read_closely(event, run)
                     # It may hold very many small things: others get their turn the sooner.
@@ -279,10 +283,8 @@ class EventMasker:
         return record_of({**fields, "event_id": event.event_id}, event.WhichOneof("body") or "", run.blank)  # type: ignore[attr-defined]
 
     def _sealed(self, part: _Part) -> MaskedSlice:
-        refused: dict[int, str] = {}
-        failures = part.run.failures
-        if failures and self._masker.policy.detectors.on_failure is OnFailure.REFUSE:
-            refused = {failure.event: failure.path for failure in reversed(failures)}
+        failures, refuse = part.run.failures, self._masker.policy.detectors.on_failure is OnFailure.REFUSE
+        refused = {failure.event: failure.path for failure in reversed(failures)} if refuse else {}
         ids = [record["event_id"] for record in part.records if not isinstance(record, Invalid)]
         tokens = iter(self._pseudonymiser.tokens("event", ids))
         sealed: list[Outcome] = []
@@ -291,5 +293,7 @@ class EventMasker:
                 sealed.append(record)
                 continue
             token = next(tokens)
+            if self._pseudonymiser.has_windows:
+                name_aliases(record)
             sealed.append(Unmaskable(refused[place]) if place in refused else seal(record, token))
         return MaskedSlice(tuple(sealed), tuple(failure.cause for failure in failures))

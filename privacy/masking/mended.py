@@ -11,8 +11,9 @@ from typing import Any
 from google.protobuf.struct_pb2 import Struct
 
 from privacy.consent import may_store
+from privacy.linkage import is_written
 from privacy.masking.limits import Kind, Violation
-from privacy.masking.plan import UNKNOWN, FieldPlan, MessagePlan, Treatment, known_names
+from privacy.masking.plan import TRAITS, UNKNOWN, FieldPlan, MessagePlan, Treatment, known_names
 from privacy.masking.quarantine import Content, settle
 from privacy.masking.run import Run
 from privacy.masking.treat import NO_ADDRESS, TEXTS, put_texts, put_unknown
@@ -81,11 +82,16 @@ class _Mending:
             path: What stands before the paths of its fields.
         """
         out: dict[str, Any] = {}
-        names = {one.name for one in plan.fields.values()}
+        names = {one.name for one in plan.fields.values() if one.trait is None}
+        if plan.holds_traits and is_written(fields.get(TRAITS, [])):
+            names.add(TRAITS)
+            out |= {TRAITS: fields[TRAITS]} if TRAITS in fields else {}
         if fields.keys() - names:
             self.broken.append(Violation(path.rstrip(".") or "event", *_MISFIT))
         for one in (plan.fields[number] for number in sorted(plan.fields)):
             value: Any = fields.get(one.name)
+            if one.trait is not None:
+                continue
             if one.name not in fields:
                 if one.limits.required:
                     self.broken.append(Violation(f"{path}{one.name}", "REQUIRED", "It must be set."))

@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from privacy.errors import MangroveError
+from privacy.linkage import TRAITS as KNOWN_TRAITS
 from privacy.masking.limits import Check, Kind, Limits, check_of, kind_of, limits_of
 from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES
 
@@ -17,6 +18,9 @@ STRUCT = "google.protobuf.Struct"
 
 UNKNOWN = "unknown"
 """What fields that the schema does not have are kept under; no field may be called so."""
+
+TRAITS = "traits"
+"""What the encodings of a body's traits are kept under; no field may be called so."""
 
 
 class SchemaUntreated(MangroveError):
@@ -40,6 +44,7 @@ class Treatment(Enum):
     EMOTION = "EMOTION"
     DROP = "DROP"
     KEEP = "KEEP"
+    TRAIT = "TRAIT"
     UNKNOWN = "UNKNOWN"
 
 
@@ -50,15 +55,16 @@ _OF_TEXTS = (Treatment.IDENTIFIER, Treatment.FREE_TEXT, Treatment.URL, Treatment
 class FieldPlan:
     """What is done with one field.
 
-    `identifier_type` is set for identifiers whose type the schema states; `enum_names` maps enum numbers to
-    lower-case names without prefix; `child` is the plan of a message field; `oneof` is the choice that it is one of.
-    A field is `explicit` if it can be set to its zero value.
+    `identifier_type` is set for identifiers whose type the schema states, `trait` for traits; `enum_names` maps enum
+    numbers to lower-case names without prefix; `child` is the plan of a message field; `oneof` is the choice that it is
+    one of. A field is `explicit` if it can be set to its zero value.
     """
 
     name: str
     kind: Kind
     treatment: Treatment
     identifier_type: str | None
+    trait: str | None
     enum_names: dict[int, str] | None
     child: "MessagePlan | None"
     repeated: bool
@@ -74,6 +80,11 @@ class MessagePlan:
 
     fields: dict[int, FieldPlan]
     required: dict[int, str]
+
+    @property
+    def holds_traits(self) -> bool:
+        """Whether fields of the message itself are traits."""
+        return any(one.trait is not None for one in self.fields.values())
 
 
 def compile_plan(descriptor: Descriptor) -> MessagePlan:
@@ -104,6 +115,8 @@ class _Compiler:
         self._treatment = find("mangrove.privacy.v1.treatment")
         self._identifier_type = find("mangrove.privacy.v1.identifier_type")
         self._limits = find("mangrove.privacy.v1.limits")
+        self._trait = find("mangrove.privacy.v1.trait")
+        self._traits = _enum_names(pool.FindEnumTypeByName("mangrove.privacy.v1.Trait"))
         self._treatments = pool.FindEnumTypeByName("mangrove.privacy.v1.Treatment").values_by_number
         self._types = _enum_names(pool.FindEnumTypeByName("mangrove.privacy.v1.IdentifierType"))
 
@@ -121,6 +134,7 @@ class _Compiler:
                 raise SchemaUntreated(
                     f"The field {path}.{one.name} has no identifier type, and no sibling `type` says it."
                 )
+        _refuse_misplaced_traits(plan, path)
         return plan
 
     def _field(self, field: FieldDescriptor, path: str) -> FieldPlan:
@@ -135,13 +149,17 @@ class _Compiler:
         repeated = field.is_repeated and not is_map
         type_number = options.Extensions[self._identifier_type]
         identifier_type = self._types[type_number] if type_number else None
+        trait = self._traits.get(options.Extensions[self._trait]) if treatment is Treatment.TRAIT else None
         self._refuse_misfit(field, treatment, identifier_type, limits.pattern is not None, path)
+        if treatment is Treatment.TRAIT and (trait not in KNOWN_TRAITS or kind is not Kind.TEXT or repeated):
+            raise SchemaUntreated(f"The field {path} is treated as a trait and is no string that says which.")
         nested = message if kind is Kind.MESSAGE and treatment is Treatment.UNSPECIFIED else None
         return FieldPlan(
             name=field.name,
             kind=kind,
             treatment=treatment,
             identifier_type=identifier_type,
+            trait=trait,
             enum_names=_enum_names(field.enum_type) if field.enum_type is not None else None,
             child=self.message(nested, path) if nested is not None else None,
             repeated=repeated,
@@ -166,8 +184,8 @@ class _Compiler:
             message.GetOptions().map_entry or message.full_name.startswith("google.protobuf.")
         )
         problem = None
-        if field.name == UNKNOWN:
-            problem = "has the name under which fields are kept that the schema does not have"
+        if field.name in (UNKNOWN, TRAITS):
+            problem = "has a name under which something is kept that is no field"
         elif (is_text or is_open) and treatment is Treatment.UNSPECIFIED:
             problem = "can hold personal data and has no treatment"
         elif field.type == field.TYPE_BYTES and treatment not in (Treatment.DROP, Treatment.UNKNOWN):
@@ -186,6 +204,14 @@ class _Compiler:
             problem = "has no treatment"
         if problem:
             raise SchemaUntreated(f"The field {path} {problem}. Declare a fitting treatment in its options.")
+
+
+def _refuse_misplaced_traits(plan: MessagePlan, path: str) -> None:
+    """Traits stand in the bodies of events, where their encodings have a column, and each stands there once."""
+    traits = [one.trait for one in plan.fields.values() if one.trait is not None]
+    held = [one for one in plan.fields.values() if one.child is not None and one.child.holds_traits]
+    if len(traits) != len(set(traits)) or any(one.oneof is None for one in held) or (traits and "." not in path):
+        raise SchemaUntreated(f"The message {path} has traits twice, or outside of an event's body.")
 
 
 def _refuse_unknown(_value: Any) -> tuple[str, str]:

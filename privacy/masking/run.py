@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from privacy.linkage import Encoder, Entry, written
 from privacy.masking.actions import WITHHELD, Action
 from privacy.masking.conversations import joined
 from privacy.masking.failures import MaskingFailed
@@ -72,6 +74,7 @@ class Run:
 
     Args:
         pseudonymiser: Makes tokens of identifiers.
+        encoder: Encodes the traits of profiles.
         masker: Masks texts.
         fields: The fields of whoever sent the events.
         blank: What each event's record begins with.
@@ -81,8 +84,17 @@ class Run:
         size: How much work waits, in characters.
     """
 
-    def __init__(self, pseudonymiser: Pseudonymiser, masker: Masker, fields: TextFields, blank: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        pseudonymiser: Pseudonymiser,
+        encoder: Encoder,
+        *,
+        masker: Masker,
+        fields: TextFields,
+        blank: dict[str, Any],
+    ) -> None:
         self.token = pseudonymiser.token
+        self.encode = partial(written, encoder)
         self.fields = fields
         self.blank = blank
         self.failures: list[Failure] = []
@@ -252,6 +264,10 @@ class OnlyLooking:
     def token(self, _identifier_type: str, _value: str) -> str:
         """Return no token."""
         return ""
+
+    def encode(self, _traits: Mapping[str, str]) -> list[Entry]:
+        """Return no encodings."""
+        return []
 
 
 def _event_of(noted: Any) -> int:

@@ -7,7 +7,8 @@ import orjson
 
 from privacy.errors import MangroveError
 from privacy.masking.envelope import Envelope
-from privacy.masking.plan import UNKNOWN
+from privacy.masking.plan import TRAITS, UNKNOWN
+from privacy.pseudonyms import Token
 
 _SEAL = object()
 
@@ -79,6 +80,8 @@ def blank_of(source: str, received_at: datetime) -> dict[str, Any]:
         "context": None,
         "body": None,
         "emotion": None,
+        "aliases": None,
+        "traits": None,
     }
 
 
@@ -90,6 +93,7 @@ def seal(record: dict[str, Any], event_id: str) -> MaskedEvent:
         event_id: The pseudonym of its id.
     """
     body = record["body"]
+    record["traits"] = body.pop(TRAITS, None) or None
     if emotion := body.pop("emotion", None):
         record["emotion"] = orjson.dumps(emotion).decode()
     record["event_id"] = event_id
@@ -97,6 +101,14 @@ def seal(record: dict[str, Any], event_id: str) -> MaskedEvent:
     record["occurred_at"] //= 1000
     record["body"] = orjson.dumps(body).decode()
     return MaskedEvent(event_id, orjson.dumps(record), _SEAL)
+
+
+def name_aliases(record: dict[str, Any]) -> None:
+    """Say of the tokens of people in a record what they were under keys whose window is open when it is received."""
+    named = [one["token"] for one in record["identifiers"]] + list(record["body"].values())
+    tokens = dict.fromkeys(token for token in named if isinstance(token, Token))
+    at = record["received_at"]
+    record["aliases"] = [{"token": t, "previous": previous} for t in tokens for previous in t.previous(at)] or None
 
 
 def _of_identifier(fields: dict[str, Any]) -> object:

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from privacy.masking.actions import NUMBER
 from privacy.masking.limits import UNKNOWN_VALUE, Kind
-from privacy.masking.plan import FieldPlan, MessagePlan, Treatment, known_names, type_field
+from privacy.masking.plan import TRAITS, FieldPlan, MessagePlan, Treatment, known_names, type_field
 from privacy.masking.run import Run
 from privacy.masking.treat import NO_ADDRESS, TEXTS, put_field, put_number, put_texts, put_unknown
 from privacy.masking.unknown import MOST, unknown_values
@@ -82,6 +82,7 @@ def text_fields(plan: MessagePlan, wanted: Sequence[Treatment] = TEXTS, path: st
 def _message(run: Run, message: Message, plan: MessagePlan, path: str, tree: Tree) -> dict[str, Any] | None:
     """Return a message's fields, or None if it names somebody in a way that is not known."""
     out: dict[str, Any] = {}
+    traits: dict[str, str] = {}
     for descriptor, value in message.ListFields():
         one = plan.fields[descriptor.number]
         where = f"{path}{one.name}"
@@ -95,6 +96,8 @@ def _message(run: Run, message: Message, plan: MessagePlan, path: str, tree: Tre
                 out[one.name] = token
         elif broken is not None:
             _put_broken(run, out, one, where, value, tree, broken[0])
+        elif one.trait is not None:
+            traits[one.trait] = value
         elif one.child is None:
             put_field(run, out, one, where, value)
         elif one.repeated:
@@ -102,6 +105,8 @@ def _message(run: Run, message: Message, plan: MessagePlan, path: str, tree: Tre
             out[one.name] = [item for item in items if item is not None]
         elif (fields := _message(run, value, one.child, f"{where}.", tree)) is not None:
             out[one.name] = fields
+    if traits:
+        out[TRAITS] = run.encode(traits)
     return out
 
 
@@ -120,7 +125,7 @@ def _put_broken(run: Run, out: dict[str, Any], one: FieldPlan, path: str, value:
         tree.fits = False
     elif one.treatment is Treatment.UNKNOWN:
         tree.held.append(Held(path, reason))
-    elif one.treatment is Treatment.DROP:
+    elif one.treatment in (Treatment.DROP, Treatment.TRAIT):
         tree.held.append(Held(path, reason, len(value)))
     elif one.treatment is Treatment.IP:
         tree.held.append(Held(path, reason, len(value)))

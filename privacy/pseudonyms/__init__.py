@@ -5,15 +5,16 @@ hashes without a key.
 """
 
 from privacy.pseudonyms.canonical import canonicalise, is_placeholder, names_nobody
+from privacy.pseudonyms.key_file import make_key_file
 from privacy.pseudonyms.keys import (
     EnvKeyProvider,
     FileKeyProvider,
+    FormerKey,
     KeyProvider,
     KeysUnavailable,
     VersionedKey,
-    make_key_file,
 )
-from privacy.pseudonyms.pseudonymiser import MASKED_TYPES, PERSON_TYPES, REFERENCE_TYPES, Pseudonymiser
+from privacy.pseudonyms.pseudonymiser import MASKED_TYPES, PERSON_TYPES, REFERENCE_TYPES, Pseudonymiser, Token
 
 __all__ = [
     "MASKED_TYPES",
@@ -21,9 +22,11 @@ __all__ = [
     "REFERENCE_TYPES",
     "EnvKeyProvider",
     "FileKeyProvider",
+    "FormerKey",
     "KeyProvider",
     "KeysUnavailable",
     "Pseudonymiser",
+    "Token",
     "VersionedKey",
     "canonicalise",
     "is_placeholder",

@@ -4,12 +4,12 @@ import base64
 import binascii
 import json
 import os
-import secrets
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from privacy.errors import MangroveError
 
@@ -33,6 +33,14 @@ class VersionedKey:
         return f"VersionedKey(version={self.version})"
 
 
+@dataclass(frozen=True, slots=True)
+class FormerKey:
+    """A key that was rotated out, and the end of the window in which tokens are still made under it too."""
+
+    key: VersionedKey
+    until: datetime
+
+
 class KeyProvider(Protocol):
     """Gives keys by purpose: an identifier type, or the name of a secret of this installation."""
 
@@ -52,18 +60,25 @@ class KeyProvider(Protocol):
         """
         ...
 
+    def former(self, purpose: str) -> tuple[FormerKey, ...]:
+        """Return the keys for a purpose that were rotated out and have a window, the newest first."""
+        return ()
 
-class _MappingKeyProvider:
-    """Keys held in memory: purpose → version → base64 of 32 bytes."""
 
-    def __init__(self, encoded: Mapping[str, Mapping[str, str]]) -> None:
+class _MappingKeyProvider(KeyProvider):
+    """Keys held in memory, as a key file writes them (see `key_file.py`)."""
+
+    def __init__(self, written: Mapping[str, Any]) -> None:
         self._current: dict[str, VersionedKey] = {}
-        for purpose, versions in encoded.items():
-            version = max(int(v) for v in versions)
-            value = base64.b64decode(versions[str(version)], validate=True)
-            if len(value) != KEY_BYTES:
+        self._former: dict[str, tuple[FormerKey, ...]] = {}
+        windows: Mapping[str, Mapping[str, str]] = written.get("until", {})
+        for purpose, versions in written["keys"].items():
+            keys = sorted((_key(v, versions[v]) for v in versions), key=lambda key: -key.version)
+            self._current[purpose] = keys[0]
+            ends = {int(v): datetime.fromisoformat(until) for v, until in windows.get(purpose, {}).items()}
+            if any(until.tzinfo is None for until in ends.values()):
                 raise ValueError(purpose)
-            self._current[purpose] = VersionedKey(version, value)
+            self._former[purpose] = tuple(FormerKey(k, ends[k.version]) for k in keys[1:] if k.version in ends)
 
     def current(self, purpose: str) -> VersionedKey:
         """Return the newest key for a purpose."""
@@ -78,6 +93,10 @@ class _MappingKeyProvider:
         """Return the newest secret by that name."""
         return self.current(name).value
 
+    def former(self, purpose: str) -> tuple[FormerKey, ...]:
+        """Return the keys for a purpose that were rotated out and have a window, the newest first."""
+        return self._former.get(purpose, ())
+
 
 class FileKeyProvider(_MappingKeyProvider):
     """Keys from a JSON file that only its owner may read.
@@ -91,12 +110,12 @@ class FileKeyProvider(_MappingKeyProvider):
             mode = stat.S_IMODE(path.stat().st_mode)
             if mode & 0o077:
                 raise KeysUnavailable("The key file may be read by others than its owner. Run `chmod 600` on it.")
-            super().__init__(json.loads(path.read_text())["keys"])
+            super().__init__(json.loads(path.read_text()))
         except FileNotFoundError:
             raise KeysUnavailable(
                 "The key file is missing. Run `mangrove init`, or restore it from your backup."
             ) from None
-        except (OSError, KeyError, TypeError, AttributeError, ValueError, binascii.Error):
+        except (OSError, KeyError, IndexError, TypeError, AttributeError, ValueError, binascii.Error):
             raise KeysUnavailable("The key file cannot be read as one. Restore it from your backup.") from None
 
 
@@ -109,24 +128,13 @@ class EnvKeyProvider(_MappingKeyProvider):
 
     def __init__(self, variable: str = "MANGROVE_KEYS") -> None:
         try:
-            super().__init__(json.loads(os.environ[variable])["keys"])
-        except (KeyError, TypeError, AttributeError, ValueError, binascii.Error):
+            super().__init__(json.loads(os.environ[variable]))
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError, binascii.Error):
             raise KeysUnavailable(f"The environment variable {variable} does not hold keys.") from None
 
 
-def make_key_file(path: Path, purposes: Iterable[str]) -> None:
-    """Make a key file of mode 0600 with a fresh random key a purpose; keys that are there are kept."""
-    known: dict[str, dict[str, str]] = {}
-    if path.exists():
-        FileKeyProvider(path)
-        known = json.loads(path.read_text())["keys"]
-    for purpose in purposes:
-        known.setdefault(purpose, {"1": base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({"keys": known}, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+def _key(version: str, encoded: str) -> VersionedKey:
+    value = base64.b64decode(encoded, validate=True)
+    if len(value) != KEY_BYTES:
+        raise ValueError(version)
+    return VersionedKey(int(version), value)

@@ -1,6 +1,7 @@
-"""Turns identifiers into tokens under the newest key of their type."""
+"""Turns identifiers into tokens under the newest key of their type, and says what those were before a rotation."""
 
 import hashlib
+import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ _DIGITS = 52
 _ALPHABET = (_LETTERS * 8).encode()
 _BLOCK = 64
 _LONGEST_CACHED = 256
+_MICROS = 1_000_000
 
 
 class _Key(NamedTuple):
@@ -53,8 +55,26 @@ class _Key(NamedTuple):
             made.append(outer.digest())
         return made
 
+    def token(self, canonical: str) -> str:
+        return self.prefix + _base32(self.digests((canonical,))[0])
+
     def __repr__(self) -> str:
         return f"_Key({self.prefix})"
+
+
+class Token(str):
+    """A token of a person's identifier, made while keys that were rotated out still have a window.
+
+    Attributes:
+        former: What it was under each of those keys, with the end of the window in microseconds since the epoch.
+    """
+
+    __slots__ = ("former",)
+    former: tuple[tuple[str, int], ...]
+
+    def previous(self, at: int) -> list[str]:
+        """Return what it was under the keys whose window is open at a moment, in microseconds since the epoch."""
+        return [token for token, until in self.former if at < until]
 
 
 class Pseudonymiser:
@@ -62,10 +82,14 @@ class Pseudonymiser:
 
     Guarantee: without the key a token says nothing about its value beyond equality (HMAC as a PRF,
     Bellare 2006, RFC 2104); values of different types or key versions cannot be matched by token.
+    In the window after a rotation, what names a person becomes a `Token`, which says what it was before.
 
     Args:
         keys: Has a key for every type in `PERSON_TYPES` and `REFERENCE_TYPES`.
         masked: The names from `MASKED_TYPES` that tokens are wanted of; `keys` has a key for each.
+
+    Attributes:
+        has_windows: Whether any window was open when it was made.
 
     Raises:
         KeysUnavailable: if a key is missing.
@@ -74,6 +98,12 @@ class Pseudonymiser:
     def __init__(self, keys: KeyProvider, masked: Iterable[str] = ()) -> None:
         names = (*PERSON_TYPES, *REFERENCE_TYPES, *masked)
         self._keys = {name: _Key.of(name, keys.current(name)) for name in names}
+        self._former = {
+            name: [(_Key.of(name, one.key), int(one.until.timestamp()) * _MICROS) for one in keys.former(name)]
+            for name in PERSON_TYPES
+        }
+        now = time.time() * _MICROS
+        self.has_windows = any(until > now for former in self._former.values() for _, until in former)
         # A customer's identifiers come with each of their events.
         # The cache lives in memory only.
         self._cached = lru_cache(maxsize=16_384)(self._make)
@@ -106,8 +136,17 @@ class Pseudonymiser:
             canonical = canonicalise(identifier_type, value)
             if names_nobody(identifier_type, canonical):
                 return None
-        key = self._keys[identifier_type]
-        return key.prefix + _base32(key.digests((canonical,))[0])
+        made = self._keys[identifier_type].token(canonical)
+        return self._with_former(identifier_type, canonical, made) if self.has_windows else made
+
+    def _with_former(self, identifier_type: str, canonical: str, made: str) -> str:
+        now = time.time() * _MICROS
+        open_now = [(key, until) for key, until in self._former.get(identifier_type, ()) if until > now]
+        if not open_now:
+            return made
+        token = Token(made)
+        token.former = tuple((key.token(canonical), until) for key, until in open_now)
+        return token
 
 
 _Steps = tuple[tuple[int, int, int], ...]

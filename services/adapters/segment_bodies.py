@@ -13,17 +13,13 @@ from google.protobuf import struct_pb2
 from mangrove.event.v1 import event_pb2
 from services.adapters.schema_limits import fits
 from services.adapters.segment_consent import Choices
+from services.adapters.segment_profile import profile_of, without_personal
 from services.adapters.segment_values import as_number, as_object, as_text, plain, text_in
 
 Fields = dict[str, Any]
 """Fields of an event, by name: a body, and what a body says about its envelope."""
 
 _Object = Mapping[str, Any]
-
-_PERSONAL_TRAITS = frozenset(
-    "address avatar birthday email firstname fullname id lastname middlename name phone username website".split()
-)
-"""Reserved traits that say who somebody is. E-mail and phone become identifiers; the others are left out."""
 
 
 def body_of(kind: str, message: _Object, context: _Object, choices: Choices | None) -> Fields:
@@ -86,11 +82,15 @@ def _screen(message: _Object, _context: _Object) -> Fields:
 
 def _identify(message: _Object, context: _Object) -> Fields:
     traits = as_object(message.get("traits")) or as_object(context.get("traits"))
-    return _custom("identify", _without_personal(traits))
+    profile, others = profile_of(traits), plain(without_personal(traits))
+    if profile is None:
+        return _custom("identify", others)
+    profile.properties.update(others)
+    return {"profile_updated": profile}
 
 
 def _group(message: _Object, _context: _Object) -> Fields:
-    traits = _without_personal(as_object(message.get("traits")))
+    traits = without_personal(as_object(message.get("traits")))
     return _custom("group", traits | {"groupId": as_text(message.get("groupId"))})
 
 
@@ -100,13 +100,6 @@ def _alias(_message: _Object, _context: _Object) -> Fields:
 
 def _named(message: _Object) -> dict[str, Any]:
     return {key: text for key in ("name", "category") if (text := text_in(message, key))}
-
-
-def _without_personal(traits: _Object) -> dict[str, Any]:
-    def simple(key: str) -> str:
-        return "".join(c for c in key.lower() if c.isalnum())
-
-    return {key: value for key, value in traits.items() if simple(key) not in _PERSONAL_TRAITS}
 
 
 def _searched(properties: _Object) -> Fields | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from prometheus_client.registry import Collector
 
 from privacy.errors import MangroveError
+from privacy.linkage import Encoder
 from privacy.masking import EventMasker, Masker, Policy
 from privacy.masking.actions import TOKEN_TYPES
 from privacy.masking.unknown import UnknownFields
@@ -51,7 +52,7 @@ def event_masker(
     """Return the masker of events, with its plan compiled from the schema.
 
     Args:
-        keys: Has the keys of all tokens.
+        keys: Has the keys of all tokens and of profile traits.
         policy: What is done with what is found.
         unknown_fields: What becomes of events with fields that the schema does not have.
 
@@ -63,7 +64,7 @@ def event_masker(
     wanted = {TOKEN_TYPES[entity] for entity in policy.tokenised()}
     tokens = Pseudonymiser(keys, [name for name in MASKED_TYPES if name in wanted])
     masker = Masker(detector_for(policy), policy, tokens)
-    return EventMasker(wire.event_plan(), tokens, masker, unknown_fields=unknown_fields)
+    return EventMasker(wire.event_plan(), tokens, masker, encoder=Encoder(keys), unknown_fields=unknown_fields)
 
 
 def event_masker_at(home: Home) -> EventMasker:

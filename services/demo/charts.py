@@ -122,7 +122,7 @@ def outcomes(facts: Facts) -> go.Figure:
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            textfont={"color": PAPER if outcome in ("bought", "resolved", "escalated") else INK, "size": 12},
+            textfont={"color": PAPER if outcome == "bought" else INK, "size": 12},
             hovertemplate="%{y}: %{x:.1f} % " + outcome + "<extra></extra>",
         )
     return laid_out(

@@ -117,7 +117,7 @@ def read_facts(lake_root: str) -> Facts:
     """
     with duckdb.connect(":memory:") as database:
         for table, columns in _READ.items():
-            database.register(table.path.partition("/")[2], _rows(lake_root, table, columns))
+            database.register(table.path.partition("/")[2], read_rows(lake_root, table, columns))
 
         def rows(query: str) -> list[tuple[Any, ...]]:
             return list(database.execute(query).fetchall())
@@ -141,7 +141,8 @@ def read_facts(lake_root: str) -> Facts:
         )
 
 
-def _rows(lake_root: str, table: Table, columns: tuple[str, ...]) -> pa.Table:
+def read_rows(lake_root: str, table: Table, columns: tuple[str, ...]) -> pa.Table:
+    """Some columns of a table; without a row if it is not there."""
     try:
         return read_snapshot(lake_root, table, columns).rows
     except TableMissing:

@@ -3,7 +3,7 @@
 from services.demo.charts import ACCENT, DEEP, INK, LEAF, MIST, MUTED, TEAL
 from services.demo.facts import SHOPPING, Funnel
 
-_WIDTH, _HEIGHT = 1040, 480
+_WIDTH, _HEIGHT = 1040, 505
 _BASE, _TALLEST = 338, 165
 _BAR, _FIRST, _PITCH = 130, 60, 243
 _PILL = 44

@@ -47,7 +47,11 @@ table {{ border-collapse: collapse; width: 100%; font-size: 14.5px; font-variant
 th {{ text-align: left; color: {MUTED}; font-weight: 500; font-size: 13px; padding: 6px 10px; border-bottom: 1px solid {LINE}; }}
 td {{ padding: 8px 10px; border-bottom: 1px solid #eef4f2; }} td.n, th.n {{ text-align: right; width: 120px; }}
 td.bar {{ width: 34%; }} td.bar i {{ display: block; height: 9px; border-radius: 5px; background: {LEAF}; min-width: 2px; }}
-tr:last-child td {{ border-bottom: 0; }}
+th[scope=row] {{ color: {INK}; font-size: 14.5px; padding: 8px 10px; border-bottom: 1px solid #eef4f2; }}
+tr:last-child td, tr:last-child th[scope=row] {{ border-bottom: 0; }}
+.numbers {{ margin-top: 12px; font-size: 13.5px; color: {MUTED}; }} .numbers summary {{ cursor: pointer; }}
+.numbers div {{ overflow-x: auto; }} .numbers td {{ text-align: right; }} .numbers th[scope=row] {{ font-size: 13.5px; }}
+.numbers th[scope=col]:not(:first-child) {{ text-align: right; }}
 footer {{ color: {MUTED}; font-size: 13px; padding-top: 18px; padding-bottom: 48px; }}
 @media (max-width: 860px) {{ .two, .answer {{ grid-template-columns: minmax(0, 1fr); }} }}
 @media print {{ body {{ background: #fff; font-size: 14px; }} .card, .tile {{ box-shadow: none; border: 1px solid {LINE}; }}
@@ -56,10 +60,35 @@ footer {{ color: {MUTED}; font-size: 13px; padding-top: 18px; padding-bottom: 48
 _CONFIG = {"displayModeBar": False, "displaylogo": False, "responsive": True, "showTips": False}
 
 
-def picture(figure: go.Figure) -> str:
-    """A Plotly figure as a block; the page brings the script once."""
+def picture(figure: go.Figure, says: str = "") -> str:
+    """A Plotly figure as a block; the page brings the script once. `says` is what it tells who cannot see it."""
     html: str = figure.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG, default_width="100%")
-    return html
+    return f'<div role="img" aria-label="{escape(says)}">{html}</div>' if says else html
+
+
+def numbers(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The numbers of a picture as a table that opens on a click; the first column names the row."""
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    made = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(v)}</td>" for v in row[1:]) + "</tr>"
+        for row in rows
+    )
+    return (
+        '<details class="numbers"><summary>The numbers</summary>'
+        f"<div><table><thead><tr>{heads}</tr></thead><tbody>{made}</tbody></table></div></details>"
+    )
+
+
+def bars(head: Sequence[str], rows: Sequence[tuple[str, str, str, str, str, float]]) -> str:
+    """A table of which the last value of each row, 0 to 1, is drawn as a bar."""
+    heads = "".join(f'<th scope="col" class="{"n" if i else ""}">{escape(name)}</th>' for i, name in enumerate(head))
+    made = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        + "".join(f'<td class="n">{escape(value)}</td>' for value in row[1:-1])
+        + f'<td class="bar"><i style="width:{100 * row[-1]:.1f}%"></i></td></tr>'
+        for row in rows
+    )
+    return f"<table><thead><tr>{heads}<th></th></tr></thead><tbody>{made}</tbody></table>"
 
 
 def card(title: str, caption: str, *blocks: str) -> str:

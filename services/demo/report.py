@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from services.demo import charts, model_charts, page
+from services.demo import charts, model_charts, movement_report, page
 from services.demo.facts import Facts, read_facts
 from services.demo.funnel import funnel_svg
 from services.demo.inputs import CalibrationPoint, ModelScore, PrivateAnswer, ReportSummary, StageRow
+from services.demo.movement import read_movement
 
 __all__ = ["CalibrationPoint", "ModelScore", "PrivateAnswer", "ReportSummary", "StageRow", "write_report"]
 
@@ -25,7 +26,7 @@ def write_report(lake_root: str, out_path: Path, *, summary: ReportSummary, answ
         summary: What the run itself knows.
         answers: Private answers in the order in which they are shown.
     """
-    facts = read_facts(lake_root)
+    facts, movement = read_facts(lake_root), read_movement(lake_root)
     body = (
         page.part(
             "How people move",
@@ -34,8 +35,13 @@ def write_report(lake_root: str, out_path: Path, *, summary: ReportSummary, answ
             "Counted row by row in the lake. These numbers are not protected: they stay with the operator.",
         )
         + _transitions(facts)
+        + movement_report.changes(movement)
+        + movement_report.back_and_forth(movement)
         + _funnel(facts)
+        + movement_report.funnel(movement)
         + _outcomes(facts)
+        + movement_report.attribution(movement)
+        + movement_report.identity(movement)
         + page.part(
             "What partners may see",
             "PRIVATE ANSWERS · FOR PARTNERS",

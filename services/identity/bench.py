@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from privacy.errors import MangroveError
-from privacy.pseudonyms.keys import VersionedKey
+from privacy.pseudonyms import KeyProvider, VersionedKey
 
 Resolver = Callable[[], Sequence[str]]
 """Resolves the records of a file, and gives the group of each."""
@@ -40,7 +40,7 @@ class LabelledRecords:
     columns: dict[str, list[str]]
 
 
-class _BenchKeys:
+class _BenchKeys(KeyProvider):
     """A secret that the same file gives the same figures with. Nothing that it encodes is kept."""
 
     def current(self, purpose: str) -> VersionedKey:

@@ -62,16 +62,39 @@ def explain(
     console.print(f"[bold]{person.person_id}[/bold]")
     for one in person.tokens:
         console.print(f"  {one}  {person.quarantined.get(one, '')}")
-    links = Table("seen together", "and", "since", "events", "joins", title="Links")
+    links = Table("token", "and", "because", "since", "joins", title="Links")
     for link in person.links:
         shared = person.quarantined.get(link.token_a) or person.quarantined.get(link.token_b)
         joins = "yes" if link.used else f"no: {shared}" if shared else "no"
-        links.add_row(link.token_a, link.token_b, f"{link.first_seen_at:%Y-%m-%d %H:%M}", str(link.events), joins)
+        since = f"{link.first_seen_at:%Y-%m-%d %H:%M}" if link.first_seen_at else "-"
+        links.add_row(link.token_a, link.token_b, link.because, since, joins)
     changes = Table("version", "known since", "token", "from", "to", title="How it came about")
     for change in person.changes:
         since = f"{change.known_at:%Y-%m-%d %H:%M}" if change.known_at else "-"
         changes.add_row(str(change.version), since, change.token, change.before or "new", change.after or "gone")
     console.print(links, changes)
+
+
+@app.command(epilog="Example: mangrove identity quarantine --widest 20 --home .mangrove")
+def quarantine(
+    home: HomeOption = DEFAULT_HOME,
+    widest: Annotated[int, typer.Option(min=0, help="How many tokens to show, those seen with most others.")] = 10,
+) -> None:
+    """Show what joins nobody: shared devices, hotlines and what else broke a guard. `include` trusts a token anyway."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from services.identity.quarantine import report
+    from services.settings import Home
+
+    found = report(Home(home).lake_root, widest)
+    counts = Table("type", "because it was", "tokens", title="What joins nobody")
+    for type_, reason, count in found.counts:
+        counts.add_row(type_, reason, str(count))
+    tokens = Table("token", "because it was", "seen with tokens", title="Seen with most others")
+    for one in found.widest:
+        tokens.add_row(one.token, one.reason, str(one.neighbours))
+    Console().print(counts, tokens)
 
 
 @app.command(epilog="Example: mangrove identity merge customer.1.ABC customer.1.DEF")

@@ -27,13 +27,29 @@ class NobodyThere(MangroveError):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Two tokens seen together: since when, in how many events, and whether the guards let it join people."""
+    """Two tokens that hang together, why, and whether the guards let it join people.
+
+    Attributes:
+        token_a, token_b: The tokens.
+        first_seen_at: The first event that shows both; None if none does.
+        events: How many events show both.
+        weight: How well their traits match; None if they do not.
+        used: Whether it joins people.
+    """
 
     token_a: str
     token_b: str
-    first_seen_at: datetime
+    first_seen_at: datetime | None
     events: int
+    weight: float | None
     used: bool
+
+    @property
+    def because(self) -> str:
+        """What links them, in words."""
+        seen = f"seen together in {self.events} event{'s' if self.events > 1 else ''}" if self.events else ""
+        matched = "matched by traits" if self.weight is not None else ""
+        return ", ".join(filter(None, (seen, matched)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +70,7 @@ class Explained:
     Attributes:
         person_id: The person.
         tokens: Whose tokens they are, sorted.
-        links: What was seen together with one of them, used or not.
+        links: What was seen together with one of them, or matched, used or not; versions of one value need none.
         quarantined: Why tokens among them or their neighbours join nobody, by token.
         changes: How they came here, the newest first.
     """
@@ -103,7 +119,7 @@ def _links(root: str, tokens: Iterable[str]) -> tuple[Link, ...]:
     names = pa.array(tokens)
     rows = read_rows(root, tables.IDENTITY_LINKS)
     touches = pc.or_(pc.is_in(rows["token_a"], value_set=names), pc.is_in(rows["token_b"], value_set=names))
-    columns = ["token_a", "token_b", "first_seen_at", "events", "used"]
+    columns = ["token_a", "token_b", "first_seen_at", "events", "weight", "used"]
     found = rows.filter(touches).select(columns).to_pylist()
     return tuple(sorted((Link(**row) for row in found), key=lambda link: (link.token_a, link.token_b)))
 

@@ -60,6 +60,8 @@ def paths(
     by: Annotated[By, typer.Option(help="What a place on the way is.")] = By.CHANNEL,
     start: Annotated[str, typer.Option("--from", help="Where ways begin; where journeys do.")] = "",
     end: Annotated[str, typer.Option("--to", help="Where ways end; where journeys do.")] = "",
+    without: Annotated[list[str] | None, typer.Option(help="A place to pass over; may be given again.")] = None,
+    last: Annotated[int, typer.Option(min=0, help="How many of the last places to keep; 0 for all.")] = 0,
     most: Annotated[int, typer.Option(min=1, max=1000, help="How many ways to show.")] = 20,
 ) -> None:
     """Show the commonest ways, repeats being one: all of a journey, or from one place to another."""
@@ -68,9 +70,10 @@ def paths(
 
     from services.journeys import queries
 
-    table = Table("way", "journeys", "times", "bought")
-    for way in queries.paths(_root(home), by.value, start=start, end=end, most=most):
-        table.add_row(way.path, f"{way.journeys:,}", f"{way.times:,}", f"{way.bought:,}")
+    table = Table("way", "people", "journeys", "times", "bought")
+    cleaning = queries.Cleaning(tuple(without or ()), last)
+    for way in queries.paths(_root(home), by.value, start=start, end=end, most=most, cleaning=cleaning):
+        table.add_row(way.path, f"{way.people:,}", f"{way.journeys:,}", f"{way.times:,}", f"{way.bought:,}")
     Console().print(table)
 
 
@@ -82,10 +85,34 @@ def funnel(home: HomeOption = DEFAULT_HOME) -> None:
 
     from services.journeys import queries
 
-    table = Table("stage", "journeys", "people", "dropped before it", "median time from the stage before")
+    table = Table(
+        "stage", "journeys", "people", "dropped before it", "median time from the stage before", "from the first"
+    )
     for stage in queries.funnel(_root(home)):
         table.add_row(
-            stage.stage, f"{stage.journeys:,}", f"{stage.people:,}", f"{stage.dropped:,}", _time(stage.median_s)
+            stage.stage,
+            f"{stage.journeys:,}",
+            f"{stage.people:,}",
+            f"{stage.dropped:,}",
+            _time(stage.median_s),
+            _time(stage.since_first_s),
+        )
+    Console().print(table)
+
+
+@app.command(epilog="Example: mangrove journeys friction --home .mangrove")
+def friction(home: HomeOption = DEFAULT_HOME) -> None:
+    """Show how journeys fare where they change channel: loops, stages gone through again, journeys abandoned."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from services.journeys import queries
+
+    table = Table("from", "to", "changes", "journeys", "back and forth", "same stage", "abandoned", "median gap")
+    for pair in queries.friction(_root(home)):
+        counts = (pair["changes"], pair["journeys"], pair["back_and_forths"], pair["same_stage"], pair["abandoned"])
+        table.add_row(
+            pair["from_channel"], pair["to_channel"], *(f"{count:,}" for count in counts), _time(pair["median_gap_s"])
         )
     Console().print(table)
 

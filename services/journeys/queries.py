@@ -44,9 +44,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A way: in how many journeys it occurs, how often in all, and how many of these journeys bought."""
+    """A way: how many people went it, in how many journeys, how often in all, and how many of these journeys bought."""
 
     path: str
+    people: int
     journeys: int
     times: int
     bought: int
@@ -61,6 +62,7 @@ class Reached:
     people: int
     dropped: int
     median_s: float | None
+    since_first_s: float | None
 
 
 def steps_of(root: str, name: str) -> list[Step]:
@@ -82,7 +84,28 @@ def steps_of(root: str, name: str) -> list[Step]:
     return [Step(**row) for row in rows]
 
 
-def paths(root: str, by: By = "channel", *, start: str = "", end: str = "", most: int = 20) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """How ways are cleaned before they are counted.
+
+    Args:
+        without: Channels or stages that are passed over, as if the journey had not been there.
+        last: How many of the last places are kept; all if 0.
+    """
+
+    without: tuple[str, ...] = ()
+    last: int = 0
+
+
+def paths(
+    root: str,
+    by: By = "channel",
+    *,
+    start: str = "",
+    end: str = "",
+    most: int = 20,
+    cleaning: Cleaning = Cleaning(),
+) -> list[Path]:
     """Return the commonest ways between two anchors, repeats being one.
 
     A way begins at each entry into `start`, or at the journey's first step, and ends at the next entry into `end`, or
@@ -94,6 +117,7 @@ def paths(root: str, by: By = "channel", *, start: str = "", end: str = "", most
         start: Where ways begin; a journey's beginning if empty.
         end: Where they end; a journey's end if empty.
         most: How many ways to return.
+        cleaning: What is passed over, and how many of the last places are kept.
 
     Raises:
         TableMissing: if the journeys were not built yet.
@@ -102,6 +126,7 @@ def paths(root: str, by: By = "channel", *, start: str = "", end: str = "", most
         root,
         """WITH visits AS (
              SELECT journey_id, step, CASE $by WHEN 'channel' THEN channel ELSE stage END AS place FROM steps
+             WHERE NOT list_contains($without, CASE $by WHEN 'channel' THEN channel ELSE stage END)
              QUALIFY place IS DISTINCT FROM lag(place) OVER (PARTITION BY journey_id ORDER BY step)),
            ends AS (
              SELECT journey_id, step, place,
@@ -113,12 +138,13 @@ def paths(root: str, by: By = "channel", *, start: str = "", end: str = "", most
              SELECT journey_id, step AS from_step, CASE WHEN $end = '' THEN last ELSE next_end END AS to_step
              FROM ends WHERE CASE WHEN $start = '' THEN step = first ELSE place = $start END),
            walked AS (
-             SELECT w.journey_id, w.from_step, list(v.place ORDER BY v.step) AS way
+             SELECT w.journey_id, w.from_step, list(v.place ORDER BY v.step) AS whole,
+               CASE WHEN $last > 0 THEN whole[-$last:] ELSE whole END AS way
              FROM ways w JOIN visits v ON v.journey_id = w.journey_id AND v.step BETWEEN w.from_step AND w.to_step
              WHERE w.to_step IS NOT NULL GROUP BY ALL)
            SELECT array_to_string(CASE WHEN len(way) > $longest THEN list_append(way[:$longest], '…') ELSE way END,
                   ' › ') AS path,
-             count(DISTINCT journey_id) AS journeys, count(*) AS times,
+             count(DISTINCT j.person_id) AS people, count(DISTINCT journey_id) AS journeys, count(*) AS times,
              count(DISTINCT journey_id) FILTER (j.outcome = 'bought') AS bought
            FROM walked JOIN journeys j USING (journey_id)
            GROUP BY path ORDER BY journeys DESC, times DESC, path LIMIT $most""",
@@ -127,6 +153,8 @@ def paths(root: str, by: By = "channel", *, start: str = "", end: str = "", most
         end=end,
         most=most,
         longest=_LONGEST,
+        without=list(cleaning.without),
+        last=cleaning.last,
     )
     return [Path(**row) for row in rows]
 
@@ -139,6 +167,17 @@ def funnel(root: str) -> list[Reached]:
     """
     rows = read_snapshot(root, tables.GOLD_FUNNEL).rows.sort_by("position").drop_columns(["position"])
     return [Reached(**row) for row in rows.to_pylist()]
+
+
+def friction(root: str) -> list[dict[str, Any]]:
+    """Return the rows of gold.friction, the commonest change of channel first.
+
+    Raises:
+        TableMissing: if it was not built yet.
+    """
+    rows = read_snapshot(root, tables.GOLD_FRICTION).rows
+    order = [("changes", "descending"), ("from_channel", "ascending"), ("to_channel", "ascending")]
+    return list(rows.sort_by(order).to_pylist())
 
 
 def attribution(root: str) -> dict[str, dict[str, float]]:

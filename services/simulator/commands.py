@@ -13,6 +13,7 @@ from services.clients.own_collector import address_of, tls_of
 from services.installation import api_key_of
 from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
+from services.simulator.sharing import LEVELS, SharingLevel
 from services.simulator.truth import write_new_truth
 from services.simulator.world import DEFAULT_PEOPLE, DEFAULT_SEED, World
 
@@ -44,13 +45,20 @@ def simulate(
     ] = DEFAULT_PEOPLE,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events.")] = DEFAULT_SEED,
     source: Annotated[str, typer.Option(help="The source whose API key is used.")] = "demo",
+    sharing: Annotated[
+        SharingLevel,
+        typer.Option(
+            help="What customers share: families a tablet, callers the call centre's number, visitors a kiosk. "
+            "heavy adds role accounts, guests, cleared cookies and more of all."
+        ),
+    ] = SharingLevel.USUAL,
     truth: Annotated[
         Path | None, typer.Option(help="A new file for the truth; HOME/simulator/truth.json by default.")
     ] = None,
 ) -> None:
     """Send a simulated world to a running collector, and keep the truth about it in a file of its own."""
     installation = Home(home)
-    world = World.generate(seed, people)
+    world = World.generate(seed, people, sharing=LEVELS[sharing])
     api_key, tls = api_key_of(installation, source), tls_of(installation)
     truth_path = truth or installation.path("simulator/truth.json")
     truth_path.parent.mkdir(parents=True, exist_ok=True)

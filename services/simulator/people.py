@@ -1,10 +1,13 @@
 """Who takes part: language, temper, what they allow, and the identifiers by which the company knows them."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mangrove.event.v1.event_pb2 import PURPOSE_ANALYTICS, PURPOSE_LEARNING, PURPOSE_SERVICE, Purpose
+from mangrove.privacy.v1 import options_pb2 as ids
 from services.simulator.personal_data import PersonalData
+
+Names = list[tuple[ids.IdentifierType.ValueType, str]]
 
 ALL_PURPOSES: tuple[Purpose.ValueType, ...] = (PURPOSE_SERVICE, PURPOSE_ANALYTICS, PURPOSE_LEARNING)
 
@@ -14,7 +17,6 @@ APP_SHARE = 0.7
 LEARNING_SHARE = 0.8
 DECLINES_SHARE = 0.006
 WITHDRAWS_SHARE = 0.01
-IN_A_FAMILY_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -22,17 +24,17 @@ class Person:
     """Somebody with needs.
 
     `customer` is None for the minority who never log in. `impatience` is 0 to 2 and shows in no field.
-    `withdraws_at` is when consent to analytics ends, in seconds from the start; None is never.
-    `shared_device` is a family's device, used now and then instead of the person's own.
+    `withdraws_at` is when consent to analytics ends, in seconds from the start; None is never. Neighbours in
+    `number`, from 1, are those who share things.
     """
 
+    number: int
     key: str
     language: str
     impatience: int
     customer: str | None
     cookies: tuple[str, ...]
     device: str | None
-    shared_device: str | None
     phone: str
     email: str
     loyalty_card: str | None
@@ -56,13 +58,13 @@ def _allows(rng: random.Random) -> tuple[Purpose.ValueType, ...]:
 def _person(number: int, rng: random.Random, data: PersonalData, span_s: float) -> Person:
     has_account = rng.random() >= NEVER_LOGS_IN_SHARE
     return Person(
+        number=number,
         key=f"person-{number:05}",
         language="zh" if rng.random() < CHINESE_SHARE else "en",
         impatience=rng.choices((0, 1, 2), weights=(0.4, 0.35, 0.25))[0],
         customer=data.opaque("CUST-", 8) if has_account else None,
         cookies=tuple(data.opaque("ck.", 14) for _ in range(rng.choice((1, 1, 2)))),
         device=data.opaque("dev-", 12) if has_account and rng.random() < APP_SHARE else None,
-        shared_device=None,
         phone=data.mobile(),
         email=data.email(),
         loyalty_card=data.opaque("LC", 9) if rng.random() < 0.4 else None,
@@ -73,13 +75,5 @@ def _person(number: int, rng: random.Random, data: PersonalData, span_s: float) 
 
 
 def population(count: int, rng: random.Random, data: PersonalData, span_s: float) -> list[Person]:
-    """Make `count` people; a small share lives in families of two to five who share a device."""
-    people = [_person(i + 1, rng, data, span_s) for i in range(count)]
-    at = 0
-    while at < count * IN_A_FAMILY_SHARE:
-        members = rng.randint(2, 5)
-        device = data.opaque("dev-", 12)
-        for i in range(at, min(at + members, count)):
-            people[i] = replace(people[i], shared_device=device)
-        at += members
-    return people
+    """Make `count` people, each with identifiers of their own."""
+    return [_person(number, rng, data, span_s) for number in range(1, count + 1)]

@@ -4,6 +4,7 @@ Here the sending side's faults are drawn: events that arrive late, arrive twice,
 """
 
 import random
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,10 +12,10 @@ from google.protobuf.struct_pb2 import Struct
 
 from mangrove.event.v1 import event_pb2 as pb
 from mangrove.privacy.v1 import options_pb2 as ids
-from services.simulator.people import Person
+from services.simulator.journeys import Visit
+from services.simulator.people import Names, Person
 from services.simulator.personal_data import PersonalData
-
-Names = list[tuple[ids.IdentifierType.ValueType, str]]
+from services.simulator.sharing import Naming, Scene, Shown
 
 CHANNELS = {
     "web": pb.CHANNEL_WEB, "app": pb.CHANNEL_APP, "chat": pb.CHANNEL_CHAT, "voice": pb.CHANNEL_VOICE,
@@ -41,16 +42,20 @@ _USER_AGENTS = (
 
 @dataclass(slots=True)
 class Marks:
-    """What is true of single events: whose they are, and which are out of the ordinary. All are event ids."""
+    """What is true of single events: whose they are, and which are out of the ordinary. All are event ids.
+
+    `shared` has, by kind, those that show an identifier that is not the person's own or not for good; `visits` has
+    each person's events that may be stored, in the order of recording.
+    """
 
     person_of: dict[str, str] = field(default_factory=dict)
     invalid: dict[str, str] = field(default_factory=dict)
     without_consent: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     duplicates: list[str] = field(default_factory=list)
-    shared_device: list[str] = field(default_factory=list)
-    call_centre: list[str] = field(default_factory=list)
     nameless: list[str] = field(default_factory=list)
+    shared: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    visits: dict[str, list[Visit]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Recorder:
@@ -59,13 +64,13 @@ class Recorder:
     `sent` holds (seconds from the start, order of recording, event).
     """
 
-    def __init__(self, rng: random.Random, data: PersonalData, start_unix_s: int) -> None:
+    def __init__(self, rng: random.Random, data: PersonalData, naming: Naming, start_unix_s: int) -> None:
         self._rng = rng
         self._data = data
+        self._naming = naming
         self._start_unix_s = start_unix_s
         self.sent: list[tuple[float, int, pb.Event]] = []
         self.marks = Marks()
-        self.call_centre_phone = data.mobile()
 
     def new_id(self) -> str:
         """An opaque id: 32 hexadecimal digits."""
@@ -76,19 +81,22 @@ class Recorder:
     ) -> str:
         """Write one event down, `at` seconds from the start, and return its id.
 
-        `body` is one keyword: the name of the body in the schema and its message.
+        `names` are the person's own; which of them are seen, the world's sharing decides. `body` is one keyword: the
+        name of the body in the schema and its message.
         """
+        shown = self._naming.shown(Scene(person, at, channel, conversation_id), names)
         event = pb.Event(
             event_id=self.new_id(),
             channel=CHANNELS[channel],
             occurred_at_unix_nano=self._start_unix_s * 10**9 + round(at * 1000) * 10**6,
-            identifiers=[pb.Identifier(type=kind, value=self._data.remember(value)) for kind, value in names],
+            identifiers=[pb.Identifier(type=kind, value=self._data.remember(value)) for kind, value in shown.names],
             conversation_id=conversation_id,
             context=self._context(person, channel),
             **body,
         )
         self._consent(event, person, at)
-        self._note(event, person, names)
+        self._note(event, person, shown)
+        self._visit(event, person, channel)
         self._send(event, at)
         allowed = pb.PURPOSE_ANALYTICS in event.consent.purposes
         if not conversation_id and allowed and self._rng.random() < INVALID_SHARE:
@@ -118,16 +126,19 @@ class Recorder:
         if event.WhichOneof("body") != "consent_changed":
             self.marks.without_consent.append(event.event_id)
 
-    def _note(self, event: pb.Event, person: Person, names: Names) -> None:
+    def _note(self, event: pb.Event, person: Person, shown: Shown) -> None:
         marks = self.marks
         marks.person_of[event.event_id] = person.key
-        values = {value for _, value in names}
-        if person.shared_device in values:
-            marks.shared_device.append(event.event_id)
-        if self.call_centre_phone in values:
-            marks.call_centre.append(event.event_id)
-        if not names:
+        for kind in shown.kinds:
+            marks.shared[kind].append(event.event_id)
+        if not shown.names:
             marks.nameless.append(event.event_id)
+
+    def _visit(self, event: pb.Event, person: Person, channel: str) -> None:
+        """Note what may be stored: all else no pipeline can know."""
+        if pb.PURPOSE_ANALYTICS in event.consent.purposes or event.HasField("consent_changed"):
+            pays = event.payment_made.status == pb.PAYMENT_STATUS_SUCCEEDED
+            self.marks.visits[person.key].append(Visit(event.occurred_at_unix_nano // 10**6, channel, pays))
 
     def _send(self, event: pb.Event, at: float) -> None:
         sent_at = at + self._rng.uniform(0.05, 2.0)

@@ -17,6 +17,8 @@ NEEDS = {
     "technical": 0.07,
     "complaint": 0.06,
 }
+SHOWROOM_SHARE = 0.12
+"""Of those who look for something to buy, how many go to see it in a store and come back online."""
 
 
 def play_story(walk: Walk, prior: int) -> Talks:
@@ -44,13 +46,13 @@ def play_story(walk: Walk, prior: int) -> Talks:
 
 
 def _other(walk: Walk, channel: str) -> str:
-    if walk.device is None:
+    if walk.person.device is None:
         return "web"
     return "app" if channel == "web" else "web"
 
 
 def _first_channel(walk: Walk) -> str:
-    return "app" if walk.device is not None and walk.chance(0.5) else "web"
+    return "app" if walk.person.device is not None and walk.chance(0.5) else "web"
 
 
 def _look(walk: Walk) -> None:
@@ -73,6 +75,11 @@ def _buy(walk: Walk, talk: Callable[[str, str], TalkTruth]) -> None:
     walk.browse(channel, rng.randint(1, 3))
     if walk.chance(0.2):
         return
+    if walk.chance(SHOWROOM_SHARE):
+        walk.pause(HOUR, 20 * HOUR)
+        walk.visit_store("try on")
+        walk.pause(HOUR, 20 * HOUR)
+        walk.browse(channel, 1)
     if walk.chance(0.35):
         walk.pause(10 * MINUTE, 14 * HOUR)
         channel = _other(walk, channel)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 
 from mangrove.event.v1 import event_pb2 as pb
-from mangrove.privacy.v1 import options_pb2 as ids
 from services.simulator.handover import Situation, Turn, play
-from services.simulator.recorder import Names
+from services.simulator.people import Names
 from services.simulator.walk import HOUR, MINUTE, Walk
 
 # (quick answer, slow answer, customer's next message): ranges in seconds.
@@ -15,7 +14,6 @@ _PACE: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, fl
     "email": ((2 * MINUTE, 15 * MINUTE), (2 * HOUR, 10 * HOUR), (5 * MINUTE, 90 * MINUTE)),
     "social": ((20, 300), (20 * MINUTE, 3 * HOUR), (60, 15 * MINUTE)),
 }
-CALL_CENTRE_SHARE = 0.25
 VERIFIED_SHARE = 0.5
 CSAT_SHARE = 0.45
 _LEAVES_WITHOUT_END = 0.2
@@ -117,13 +115,7 @@ def converse(walk: Walk, channel: str, topic: str, prior: int) -> TalkTruth:
 
 def _names(walk: Walk, channel: str) -> Names:
     if channel == "chat":
-        return walk.names("app" if walk.device is not None and walk.chance(0.5) else "web")
-    if channel == "voice" and walk.person.customer is not None and walk.chance(CALL_CENTRE_SHARE):
-        # The switchboard shows its own number instead of the caller's.
-        return [
-            (ids.IDENTIFIER_TYPE_PHONE, walk.stage.recorder.call_centre_phone),
-            (ids.IDENTIFIER_TYPE_CUSTOMER, walk.person.customer),
-        ]
+        return walk.names("app" if walk.person.device is not None and walk.chance(0.5) else "web")
     return walk.with_customer(walk.names(channel), 0.4)
 
 

@@ -1,6 +1,7 @@
 """The truth about a world as a JSON file, to measure the pipeline against. It holds no personal data."""
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import orjson
 
 from privacy.errors import MangroveError
 from services.simulator.handover import LAST_MESSAGE
+from services.simulator.journeys import planted
 from services.simulator.recorder import DUPLICATE_SHARE, INVALID_SHARE, LATE_SHARE
 from services.simulator.world import DAYS, World
 
@@ -30,8 +32,11 @@ def truth(world: World) -> dict[str, Any]:
     `people` maps event id → person key. `conversations` maps conversation id → topic, channel, language,
     outcome, whether a human took over, and one entry for each customer message to the bot: its event id, its
     place among the customer's messages from 1, the chance that it triggers the hand-over (`hazard`), and the
-    chance that it or a later one does (`later`), which is the best possible prediction. `journeys` lists each
-    person's ways with outcome, channels and planted loops. The rest are event ids out of the ordinary.
+    chance that it or a later one does (`later`), which is the best possible prediction. `needs` lists each person's
+    ways with outcome, channels and loops, `journeys` the same cut into journeys as the pipeline cuts them, and
+    `planted` what these come to: the share with a loop, the share that goes online → offline → online, and how often
+    each channel was left for each other one. `shared_events` are, by kind, the events that show an identifier which
+    is not the person's own. The rest are event ids out of the ordinary.
     """
     marks = world.marks
     return {
@@ -58,7 +63,7 @@ def truth(world: World) -> dict[str, Any]:
             }
             for talk in world.talks
         },
-        "journeys": [
+        "needs": [
             {
                 "person": way.person,
                 "need": way.need,
@@ -69,12 +74,16 @@ def truth(world: World) -> dict[str, Any]:
             }
             for way in world.ways
         ],
+        "journeys": [
+            {"person": one.person, "channels": one.channels, "loops": one.loops, "bought": one.bought}
+            for one in world.journeys
+        ],
+        "planted": _planted(world),
         "invalid_events": marks.invalid,
         "without_consent_events": marks.without_consent,
         "duplicate_events": marks.duplicates,
         "late_events": marks.late,
-        "shared_device_events": marks.shared_device,
-        "call_centre_events": marks.call_centre,
+        "shared_events": marks.shared,
         "nameless_events": marks.nameless,
     }
 
@@ -85,10 +94,24 @@ def _parameters(world: World) -> dict[str, Any]:
         "people": world.people,
         "start": world.start.isoformat(),
         "days": DAYS,
+        "sharing": asdict(world.sharing),
         "invalid_share": INVALID_SHARE,
         "duplicate_share": DUPLICATE_SHARE,
         "late_share": LATE_SHARE,
         "bot_messages_at_most": LAST_MESSAGE,
+    }
+
+
+def _planted(world: World) -> dict[str, Any]:
+    found = planted(world.journeys)
+    changes: dict[str, dict[str, int]] = {}
+    for (left, entered), count in sorted(found.changes.items()):
+        changes.setdefault(left, {})[entered] = count
+    return {
+        "journeys": found.journeys,
+        "loop_share": round(found.loop_share, 6),
+        "online_offline_online_share": round(found.there_and_back_share, 6),
+        "transitions": changes,
     }
 
 
@@ -103,8 +126,9 @@ def _counts(world: World) -> dict[str, Any]:
         "late": len(marks.late),
         "conversations": len(world.talks),
         "handed_over": sum(talk.handed_over for talk in world.talks),
-        "journeys": len(world.ways),
-        "journeys_with_loops": sum(way.loops > 0 for way in world.ways),
+        "shared": {kind: len(events) for kind, events in sorted(marks.shared.items())},
+        "needs": len(world.ways),
+        "needs_with_loops": sum(way.loops > 0 for way in world.ways),
         "outcomes": dict(sorted(Counter(way.outcome for way in world.ways).items())),
     }
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from mangrove.event.v1 import event_pb2 as pb
 from mangrove.privacy.v1 import options_pb2 as ids
-from services.simulator.people import Person
+from services.simulator.people import Names, Person
 from services.simulator.personal_data import PersonalData
-from services.simulator.recorder import Names, Recorder, struct
+from services.simulator.recorder import Recorder, struct
 from services.simulator.speech import Speaker
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -31,7 +31,6 @@ class Walk:
     """Where a person stands within one need.
 
     `at` is seconds from the start. `visited` lists channels in the order in which they were entered.
-    `device` is the phone or tablet used this time, which may be the family's.
     """
 
     person: Person
@@ -39,7 +38,6 @@ class Walk:
     at: float
     stage: Stage
     cookie: str
-    device: str | None
     logged_in: bool = False
     visited: list[str] = field(default_factory=list)
     price_minor: int = 0
@@ -62,13 +60,13 @@ class Walk:
         return self.stage.rng.random() < share
 
     def names(self, channel: str) -> Names:
-        """The identifiers that the company sees on a channel."""
+        """The person's own identifiers that belong to a channel."""
         person, names = self.person, []
         match channel:
             case "web":
                 names = [(ids.IDENTIFIER_TYPE_COOKIE, self.cookie)]
-            case "app" if self.device is not None:
-                names = [(ids.IDENTIFIER_TYPE_DEVICE, self.device)]
+            case "app" if person.device is not None:
+                names = [(ids.IDENTIFIER_TYPE_DEVICE, person.device)]
             case "voice":
                 names = [(ids.IDENTIFIER_TYPE_PHONE, self.stage.data.mobile_as_written(person.phone))]
             case "email":
@@ -239,7 +237,7 @@ class Walk:
             change = pb.ConsentChanged(granted=[pb.PURPOSE_LEARNING])
         else:
             change = pb.ConsentChanged(withdrawn=[pb.PURPOSE_LEARNING])
-        channel = "app" if self.device is not None else "web"
+        channel = "app" if self.person.device is not None else "web"
         self.act(channel, consent_changed=change)
         self.pause(5, 60)
 

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 from mangrove.event.v1.event_pb2 import Event
 from privacy.errors import MangroveError
+from services.simulator.journeys import Journey, journeys_as_walked
 from services.simulator.people import Person, population
 from services.simulator.personal_data import PersonalData
 from services.simulator.recorder import Marks, Recorder
+from services.simulator.sharing import LEVELS, Naming, Sharing, SharingLevel
 from services.simulator.speech import Speaker
 from services.simulator.stories import NEEDS, play_story
 from services.simulator.talks import TalkTruth
@@ -34,7 +36,10 @@ class WorldImpossible(MangroveError):
 
 @dataclass(frozen=True, slots=True)
 class WayTruth:
-    """What is true of one person's way through one need; `channels` in the order of entering."""
+    """What is true of one person's way through one need; `channels` in the order of entering.
+
+    A need is not a journey: what comes after a purchase belongs to the need, and to the next journey.
+    """
 
     person: str
     need: str
@@ -49,28 +54,36 @@ class World:
     """Everything that happens, and the truth about it.
 
     `sent` are the events in the order in which they are sent; a repeated event stands twice. `planted` is all
-    personal data in each written form, kept in memory only.
+    personal data in each written form, kept in memory only. `ways` are the needs and what became of them, `journeys`
+    what was walked, cut as the pipeline cuts it.
     """
 
     seed: int
     people: int
+    sharing: Sharing
     start: datetime
     sent: tuple[Event, ...]
     planted: tuple[str, ...]
     marks: Marks
     talks: tuple[TalkTruth, ...]
     ways: tuple[WayTruth, ...]
+    journeys: tuple[Journey, ...]
 
     @classmethod
     def generate(
-        cls, seed: int = DEFAULT_SEED, people: int = DEFAULT_PEOPLE, start: datetime = DEFAULT_START
+        cls,
+        seed: int = DEFAULT_SEED,
+        people: int = DEFAULT_PEOPLE,
+        start: datetime = DEFAULT_START,
+        sharing: Sharing = LEVELS[SharingLevel.USUAL],
     ) -> "World":
-        """Make the world of a seed; the same seed, people and start give the same events byte for byte.
+        """Make the world of a seed; the same arguments give the same events byte for byte.
 
         Args:
             seed: Any integer.
             people: How many people, 1 to 100,000; each has about 14 events in 45 days.
             start: When it begins, with a time zone, whole seconds.
+            sharing: What people share; it changes the identifiers in the events and nothing else.
 
         Raises:
             WorldImpossible: if a parameter is out of its bounds.
@@ -81,14 +94,27 @@ class World:
             raise WorldImpossible("The start of a world needs a time zone, such as 2026-01-05T00:00:00+00:00.")
         rng = random.Random(seed)
         data = PersonalData(rng)
-        recorder = Recorder(rng, data, int(start.timestamp()))
+        recorder = Recorder(rng, data, Naming(seed, sharing), int(start.timestamp()))
         stage = Stage(rng, data, Speaker(rng, data), recorder)
         talks: list[TalkTruth] = []
         ways: list[WayTruth] = []
         for person in population(people, rng, data, DAYS * DAY):
             _live(person, stage, talks, ways)
         sent = tuple(event for _, _, event in sorted(recorder.sent, key=lambda s: s[:2]))
-        return cls(seed, people, start, sent, data.planted, recorder.marks, tuple(talks), tuple(ways))
+        marks = recorder.marks
+        walked = [one for person, visits in marks.visits.items() for one in journeys_as_walked(person, visits)]
+        return cls(
+            seed=seed,
+            people=people,
+            sharing=sharing,
+            start=start,
+            sent=sent,
+            planted=data.planted,
+            marks=marks,
+            talks=tuple(talks),
+            ways=tuple(ways),
+            journeys=tuple(walked),
+        )
 
 
 def _begins(rng: random.Random, count: int) -> list[float]:
@@ -107,11 +133,8 @@ def _live(person: Person, stage: Stage, talks: list[TalkTruth], ways: list[WayTr
     prior = 0
     begins = _begins(rng, rng.choices((1, 2, 3), weights=_WAYS_WEIGHTS)[0])
     for begin in begins:
-        device = person.device
-        if person.shared_device is not None and rng.random() < 0.5:
-            device = person.shared_device
         need = rng.choices(tuple(NEEDS), weights=tuple(NEEDS.values()))[0]
-        walk = Walk(person, need, begin, stage, rng.choice(person.cookies), device)
+        walk = Walk(person, need, begin, stage, rng.choice(person.cookies))
         if rng.random() < 0.25:
             walk.log_in()
         held = play_story(walk, prior)
@@ -128,7 +151,7 @@ def _live(person: Person, stage: Stage, talks: list[TalkTruth], ways: list[WayTr
 def _withdraw(person: Person, stage: Stage) -> None:
     if person.withdraws_at is None:
         return
-    walk = Walk(person, "consent", person.withdraws_at, stage, person.cookies[0], person.device)
+    walk = Walk(person, "consent", person.withdraws_at, stage, person.cookies[0])
     walk.change_consent()
 
 

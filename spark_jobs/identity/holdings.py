@@ -6,7 +6,8 @@ time only; the first keeps the token's name, so that nobody's id changes when th
 
 from datetime import timedelta
 
-from pyspark.sql import Column, DataFrame, Window
+import polars as pl
+from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812
 
 HANDED_ON = ("device", "phone")
@@ -17,74 +18,55 @@ MOST_HOLDERS = 4
 """What had more holders is not sold but lent: a shop's tablet."""
 
 
-def build_holdings(sightings: DataFrame, unique: str) -> DataFrame:
-    """One row a holding (token, holding, held_from, held_until) of tokens that changed hands.
+def build_holdings(spans: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
+    """One row a holding (token, number, holding, held_from, held_until) of tokens that changed hands.
 
-    A token changed hands if it was seen with two to four tokens of the type `unique`, one after the other, and 14
-    days or more lie between the last sighting with one and the first with the next. A holding begins with the first
-    sighting with its holder; `held_from` of the first and `held_until` of the last are null.
+    A token changed hands if it was seen with two to four customers, one after the other, and 14 days or more lie
+    between the last sighting with one and the first with the next. A holding begins with the first sighting with its
+    holder; `held_from` of the first and `held_until` of the last are null.
+
+    Args:
+        spans: From when to when (first_at, last_at) a token of `HANDED_ON` was seen with a holder.
+        versions: What is one thing under several keys (token, same_as): its versions change hands together.
     """
-    in_order = Window.partitionBy("token").orderBy("first_at", "holder")
-    before = in_order.rowsBetween(Window.unboundedPreceding, -1)
-    whole = Window.partitionBy("token")
-    quiet = F.unix_micros("first_at") - F.unix_micros(F.max("last_at").over(before))
-    return (
-        _build_spans(sightings, unique)
-        .withColumns(
-            {
-                "number": F.row_number().over(in_order),
-                "apart": F.coalesce(quiet >= int(QUIET.total_seconds() * 1_000_000), F.lit(True)),
-                "next_at": F.lead("first_at").over(in_order),
-            }
+    one = {end: versions.rename({"token": end, "same_as": f"one_{end}"}) for end in ("token", "holder")}
+    thing = pl.coalesce("one_token", "token").alias("thing")
+    held = (
+        spans.join(one["token"], on="token", how="left")
+        .join(one["holder"], on="holder", how="left")
+        .group_by(thing, pl.coalesce("one_holder", "holder").alias("holder"))
+        .agg(pl.col("first_at").min(), pl.col("last_at").max())
+        .filter(pl.len().over("thing").is_between(2, MOST_HOLDERS))
+        .sort("thing", "first_at", "holder")
+        .with_columns(
+            number=pl.int_range(1, pl.len() + 1).over("thing"),
+            before=pl.col("last_at").cum_max().shift(1).over("thing"),
+            held_until=pl.col("first_at").shift(-1).over("thing"),
         )
-        .withColumns({"holders": F.count("*").over(whole), "all_apart": F.bool_and("apart").over(whole)})
-        .where(F.col("all_apart") & F.col("holders").between(2, MOST_HOLDERS))
+        .filter((pl.col("first_at") - pl.col("before") >= QUIET).fill_null(True).all().over("thing"))
+    )
+    named = pl.concat(
+        [held.select("thing", pl.col("thing").alias("token")), versions.select("token", thing="same_as")],
+        how="diagonal",
+    )
+    return (
+        held.join(named.unique(), on="thing")
+        .with_columns(holding=name_of("token", "number"))
         .select(
             "token",
-            _name("token", "number").alias("holding"),
-            F.when(F.col("number") > 1, F.col("first_at")).alias("held_from"),
-            F.col("next_at").alias("held_until"),
+            "number",
+            "holding",
+            pl.when(pl.col("number") > 1).then("first_at").alias("held_from"),
+            "held_until",
         )
     )
 
 
-def with_holdings(sightings: DataFrame, holdings: DataFrame) -> DataFrame:
-    """The sightings with tokens that changed hands named by the holding of their time."""
-    named = (
-        sightings.select("event_id", "event_at", F.inline("tokens"))
-        .join(F.broadcast(holdings), on="token")
-        .where(held_at("event_at"))
-        .where("token <> holding")
-        .groupBy("event_id")
-        .agg(F.map_from_entries(F.collect_list(F.struct("token", "holding"))).alias("names"))
-    )
-    renamed = F.transform(
-        "tokens",
-        lambda one: F.struct(F.coalesce(F.col("names")[one["token"]], one["token"]).alias("token"), one["type"]),
-    )
-    return (
-        sightings.join(named, on="event_id", how="left")
-        .withColumn("tokens", F.when(F.col("names").isNull(), F.col("tokens")).otherwise(F.sort_array(renamed)))
-        .drop("names")
-    )
+def name_of(token: str, number: str) -> pl.Expr:
+    """What a holding is called."""
+    return pl.when(pl.col(number) == 1).then(pl.col(token)).otherwise(pl.format("{}#{}", token, number))
 
 
 def held_at(moment: str) -> Column:
     """Whether a holding's time covers a column of timestamps."""
     return F.expr(f"(held_from IS NULL OR {moment} >= held_from) AND (held_until IS NULL OR {moment} < held_until)")
-
-
-def _build_spans(sightings: DataFrame, unique: str) -> DataFrame:
-    """From when to when each token of a type that changes hands was seen with each holder."""
-    of = F.filter("tokens", lambda one: one["type"] == unique)
-    return (
-        sightings.select("event_at", "tokens", F.inline("tokens"))
-        .where(F.col("type").isin(*HANDED_ON))
-        .select("event_at", "token", F.explode(F.transform(of, lambda one: one["token"])).alias("holder"))
-        .groupBy("token", "holder")
-        .agg(F.min("event_at").alias("first_at"), F.max("event_at").alias("last_at"))
-    )
-
-
-def _name(token: str, number: str) -> Column:
-    return F.when(F.col(number) == 1, F.col(token)).otherwise(F.concat_ws("#", token, F.col(number).cast("string")))

@@ -1,18 +1,27 @@
-"""silver.events → identity.*: which token belongs to whom."""
+"""silver.events, identity.decisions, identity.matches → identity.*: which token belongs to whom.
 
+What is new is resolved alone where that gives the same tables (`increment.py`); else everything is (`rebuild.py`).
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from pyspark.sql import DataFrame, Window
+import polars as pl
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
+from spark_jobs.identity.area import distinct
 from spark_jobs.identity.decisions import build_standing
-from spark_jobs.identity.guards import PERSON_TYPES, UNIQUE, build_quarantine, build_usable_links, enforce_uniqueness
-from spark_jobs.identity.holdings import build_holdings, with_holdings
-from spark_jobs.identity.people_of_events import person_id_of
+from spark_jobs.identity.guards import fingerprint
+from spark_jobs.identity.increment import News, increment
+from spark_jobs.identity.lake_state import LakeState, event_columns, to_polars, to_spark
+from spark_jobs.identity.rebuild import build_history, build_versions, known_until, resolve
 from spark_jobs.lake import tables
 from spark_jobs.lake.io import Changes, Lake
+from spark_jobs.lake.schemas import Table
 
-INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_DECISIONS)
+INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_DECISIONS, tables.IDENTITY_MATCHES)
 OUTPUTS = (
     tables.IDENTITY_LINKS,
     tables.IDENTITY_QUARANTINE,
@@ -20,150 +29,161 @@ OUTPUTS = (
     tables.IDENTITY_VERSIONS,
     tables.IDENTITY_PEOPLE,
 )
+MOST_NEW = 1_000_000
+"""How many new events are resolved alone, in the driver; of more, everything is, in a task."""
 
-
-def build_sightings(events: DataFrame) -> DataFrame:
-    """One row an event that names somebody: event_id, event_at and `tokens`, its distinct person tokens, sorted.
-
-    Null and empty tokens, and types that name no person, are left out: they must never join people.
-    """
-    person_tokens = F.filter(
-        "identifiers", lambda i: i["type"].isin(*PERSON_TYPES) & i["token"].isNotNull() & (i["token"] != "")
-    )
-    by_token = F.transform(person_tokens, lambda i: F.struct(i["token"].alias("token"), i["type"].alias("type")))
-    tokens = F.sort_array(F.array_distinct(by_token)).alias("tokens")
-    return events.select("event_id", "event_at", tokens).where("size(tokens) > 0")
-
-
-def build_tokens(sightings: DataFrame) -> DataFrame:
-    """One row a token: token, type, first_seen_at."""
-    return (
-        sightings.select("event_at", F.inline("tokens"))
-        .groupBy("token")
-        .agg(F.min("type").alias("type"), F.min("event_at").alias("first_seen_at"))
-        .select("token", "type", "first_seen_at")
-    )
-
-
-def build_links(sightings: DataFrame) -> DataFrame:
-    """One row a pair of tokens seen together: the smaller first, since when and in how many events."""
-    return (
-        sightings.where("size(tokens) > 1")
-        .select("event_at", "tokens", F.inline("tokens").alias("token_a", "type_a"))
-        .select("event_at", "token_a", "type_a", F.inline("tokens").alias("token_b", "type_b"))
-        .where("token_a < token_b")
-        .groupBy("token_a", "token_b")
-        .agg(
-            F.min("type_a").alias("type_a"),
-            F.min("type_b").alias("type_b"),
-            F.min("event_at").alias("first_seen_at"),
-            F.count("*").alias("events"),
-        )
-    )
-
-
-def build_marked_links(links: DataFrame, used: DataFrame) -> DataFrame:
-    """The links, with whether the guards let each join people."""
-    return (
-        links.join(used.withColumn("used", F.lit(True)), on=["token_a", "token_b"], how="left")
-        .withColumn("used", F.coalesce("used", F.lit(False)))
-        .select(*tables.IDENTITY_LINKS.schema.names)
-    )
-
-
-def build_people(tokens: DataFrame, components: DataFrame, quarantine: DataFrame, holdings: DataFrame) -> DataFrame:
-    """One row a token, or a holding of one that changed hands.
-
-    The person's id comes from the earliest token by (first_seen_at, token). So the id depends on the events alone,
-    and survives a rerun, another order and a rebuild. A quarantined token is a person of its own.
-    """
-    group = Window.partitionBy("component")
-    earliest = F.min(F.struct("first_seen_at", "token")).over(group)
-    shared = quarantine.select("token", F.lit(True).alias("shared"))
-    return (
-        tokens.join(components, on="token", how="left")
-        .join(shared, on="token", how="left")
-        .withColumn("component", F.coalesce("component", "token"))
-        .withColumn("person_id", person_id_of(earliest["token"]))
-        .withColumn("shared", F.coalesce("shared", F.lit(False)))
-        .join(holdings.withColumnsRenamed({"token": "held", "holding": "token"}), on="token", how="left")
-        .withColumn("seen_as", F.coalesce("held", "token"))
-        .select(*tables.IDENTITY_PEOPLE.schema.names)
-    )
-
-
-def build_history(history: DataFrame, people: DataFrame) -> DataFrame:
-    """The history so far and, if a token belongs to somebody else than it says, one version more.
-
-    The state before is folded from the history itself and not taken from identity.people, so that a run
-    that stopped between the two writes is made good by the next one.
-    """
-    latest = Window.partitionBy("token").orderBy(F.desc("version"))
-    before = history.withColumn("age", F.row_number().over(latest)).where("age = 1 AND person_id IS NOT NULL")
-    next_version = history.agg((F.coalesce(F.max("version"), F.lit(0)) + 1).cast("bigint").alias("version"))
-    moved = (
-        before.select("token", F.col("person_id").alias("previous_person_id"))
-        .join(people.select("token", "person_id"), on="token", how="full")
-        .where("NOT (previous_person_id <=> person_id)")
-        .crossJoin(F.broadcast(next_version))
-    )
-    return history.unionByName(moved.select(*history.columns)).select(*tables.IDENTITY_HISTORY.schema.names)
-
-
-def build_versions(versions: DataFrame, history: DataFrame, events: DataFrame) -> DataFrame:
-    """The versions so far and, if the history has one more, since when that one is known.
-
-    That is when its newest event was received: so it depends on no clock of the run.
-    """
-    known_at = events.agg(F.max("received_at").alias("known_at"))
-    fresh = (
-        history.groupBy("version")
-        .agg(F.count("*").alias("moved"))
-        .join(versions, on="version", how="left_anti")
-        .crossJoin(F.broadcast(known_at))
-    )
-    return versions.unionByName(fresh).select(*tables.IDENTITY_VERSIONS.schema.names)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Reflected = Mapping[str, int | str]
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
-    """The identity graph: rows of identity.links, identity.quarantine and identity.people."""
+class Run:
+    """What an increment starts from: the news, and what the tables reflect after it."""
 
-    links: DataFrame
-    quarantine: DataFrame
-    people: DataFrame
-
-
-def resolve(events: DataFrame, decisions: DataFrame) -> Graph:
-    """Resolve all tokens of events as the decisions (rows of identity.decisions) want it.
-
-    It acts, because the components do.
-    """
-    seen = build_sightings(events)
-    holdings = build_holdings(seen, UNIQUE).localCheckpoint()
-    sightings = seen.transform(lambda seen: with_holdings(seen, holdings))
-    standing = build_standing(decisions).localCheckpoint()
-    tokens = build_tokens(sightings).localCheckpoint()
-    links = build_links(sightings).localCheckpoint()
-    quarantine = build_quarantine(links, tokens, standing).localCheckpoint()
-    used, components = enforce_uniqueness(build_usable_links(links, quarantine, standing).localCheckpoint(), standing)
-    people = build_people(tokens, components, quarantine, holdings).localCheckpoint()
-    return Graph(build_marked_links(links, used), quarantine, people)
+    news: News
+    reflects: dict[str, int | str]
+    known_at: datetime
 
 
 def main(lake: Lake) -> tuple[Changes, ...]:
-    """Resolve all tokens. The history is written before the people, see `build_history`."""
+    """Resolve what is new, or all tokens if it is not known what is new or if the rules are others.
+
+    The people are written last, the history before them: a run that stopped on its way is made good by the next one.
+    """
+    reflects = reflects_of(lake)
+    run = increment_of(lake, reflects)
+    return resolve_all(lake) if run is None else _patch(lake, run)
+
+
+def resolve_all(lake: Lake) -> tuple[Changes, ...]:
+    """Resolve all tokens, whatever the tables hold."""
+    reflects = reflects_of(lake)
     events = lake.read(tables.SILVER_EVENTS)
-    graph = resolve(events, lake.read(tables.IDENTITY_DECISIONS))
+    graph = resolve(events, lake.read(tables.IDENTITY_DECISIONS), lake.read(tables.IDENTITY_MATCHES))
+    known_at = known_until(events)
+    reflects["known_at"] = _micros(known_at)
     history = build_history(lake.read(tables.IDENTITY_HISTORY), graph.people).localCheckpoint()
-    versions = build_versions(lake.read(tables.IDENTITY_VERSIONS), history, events)
+    versions = build_versions(lake.read(tables.IDENTITY_VERSIONS), history, known_at)
     return (
-        lake.sync(tables.IDENTITY_LINKS, graph.links),
-        lake.sync(tables.IDENTITY_QUARANTINE, graph.quarantine),
-        lake.sync(tables.IDENTITY_HISTORY, history),
-        lake.sync(tables.IDENTITY_VERSIONS, versions),
-        lake.sync(tables.IDENTITY_PEOPLE, graph.people),
+        lake.sync(tables.IDENTITY_LINKS, graph.links, reflects=reflects),
+        lake.sync(tables.IDENTITY_QUARANTINE, graph.quarantine, reflects=reflects),
+        lake.sync(tables.IDENTITY_HISTORY, history, reflects=reflects),
+        lake.sync(tables.IDENTITY_VERSIONS, versions, reflects=reflects),
+        lake.sync(tables.IDENTITY_PEOPLE, graph.people, reflects=reflects),
     )
+
+
+def reflects_of(lake: Lake) -> dict[str, int | str]:
+    """What the tables reflect after this run: the versions of what is read (-1: not there yet), and the rules."""
+    versions = {table.name: lake.version(table) for table in INPUTS}
+    return {**{name: -1 if version is None else version for name, version in versions.items()}, "rules": fingerprint()}
+
+
+def increment_of(lake: Lake, reflects: Reflected) -> Run | None:
+    """What is new since the run before; None if that is not known or is too much.
+
+    Args:
+        lake: The lake.
+        reflects: What the tables are to reflect, see `reflects_of`.
+    """
+    links, people = (lake.reflected(table) for table in (tables.IDENTITY_LINKS, tables.IDENTITY_PEOPLE))
+    if {links.get("rules"), people.get("rules")} != {reflects["rules"]}:
+        return None
+    since = [int(of[tables.SILVER_EVENTS.name]) for of in (links, people)]
+    fresh = _inserted(lake, since[0])
+    recent = fresh if since[0] == since[1] else _inserted(lake, since[1])
+    touched = _touched(lake, (links, people), reflects)
+    if fresh is None or recent is None or touched is None:
+        return None
+    received = recent["received_at"].max()
+    known_at = max(int(people["known_at"]), _micros(received) if isinstance(received, datetime) else 0)
+    columns = [name for name in fresh.columns if name != "received_at"]
+    news = News(
+        recent.join(fresh, on="event_id", how="anti").select(columns),
+        fresh.select(columns),
+        touched,
+        build_standing(to_polars(lake.read(tables.IDENTITY_DECISIONS))),
+    )
+    return Run(news, {**reflects, "known_at": known_at}, _EPOCH + timedelta(microseconds=known_at))
+
+
+def _inserted(lake: Lake, after: int) -> pl.DataFrame | None:
+    """The events since a version of silver.events; None if any was changed or taken out, or if there are too many."""
+    feed = lake.changes(tables.SILVER_EVENTS, after)
+    if feed is None:
+        return None
+    counted = feed.agg(F.count("*").alias("rows"), F.count_if(F.expr("change != 'inserted'")).alias("others")).first()
+    if counted is None or counted["others"] or counted["rows"] > MOST_NEW:
+        return None
+    return to_polars(feed.select(*event_columns(feed), "received_at"))
+
+
+def _touched(lake: Lake, before: tuple[Reflected, ...], now: Reflected) -> pl.Series | None:
+    """Tokens whose decisions or matches changed; None if that is not known."""
+    touched = [pl.Series("token", [], dtype=pl.String)]
+    if any(of[tables.IDENTITY_DECISIONS.name] != now[tables.IDENTITY_DECISIONS.name] for of in before):
+        touched.append(to_polars(lake.read(tables.IDENTITY_DECISIONS).select("token"))["token"])
+    for after in {int(of[tables.IDENTITY_MATCHES.name]) for of in before} - {now[tables.IDENTITY_MATCHES.name]}:
+        feed = lake.read(tables.IDENTITY_MATCHES) if after < 0 else lake.changes(tables.IDENTITY_MATCHES, after)
+        if feed is None:
+            return None
+        ends = to_polars(feed.select("token_a", "token_b"))
+        touched += [ends["token_a"], ends["token_b"]]
+    return distinct(*touched)
+
+
+def _patch(lake: Lake, run: Run) -> tuple[Changes, ...]:
+    patch = increment(LakeState(lake.root), run.news)
+    was = patch.old_people.select("token", previous_person_id="person_id")
+    now = patch.new.people.select("token", "person_id")
+    moved = was.join(now, on="token", how="full", coalesce=True).filter(
+        ~pl.col("previous_person_id").eq_missing(pl.col("person_id"))
+    )
+    history, versions = _moves(lake, moved, run.known_at)
+
+    def patched(table: Table, rows: pl.DataFrame, old: pl.DataFrame) -> Changes:
+        gone = old.select(table.key).join(rows, on=table.key, how="anti")
+        return lake.patch(table, to_spark(lake, rows, table), to_spark(lake, gone, table), reflects=run.reflects)
+
+    return (
+        patched(tables.IDENTITY_LINKS, patch.new.links, patch.old_links),
+        patched(tables.IDENTITY_QUARANTINE, patch.new.quarantine, patch.old_people),
+        lake.patch(tables.IDENTITY_HISTORY, history, reflects=run.reflects),
+        lake.patch(tables.IDENTITY_VERSIONS, versions, reflects=run.reflects),
+        patched(tables.IDENTITY_PEOPLE, patch.new.people, patch.old_people),
+    )
+
+
+def _moves(lake: Lake, moved: pl.DataFrame, known_at: datetime) -> tuple[DataFrame, DataFrame]:
+    """The rows to add to the history and to the versions.
+
+    If the history may be ahead of the people, who moved is found out from the history itself.
+    """
+    history, versions = lake.read(tables.IDENTITY_HISTORY), lake.read(tables.IDENTITY_VERSIONS)
+    schema = tables.IDENTITY_HISTORY
+    if lake.reflected(tables.IDENTITY_HISTORY) != lake.reflected(tables.IDENTITY_PEOPLE):
+        tokens = to_spark(lake, moved.select("token", "person_id"), schema)
+        theirs = history.join(F.broadcast(tokens.select("token")), on="token", how="left_semi")
+        newest = history.agg(F.max("version").alias("version"))
+        after = build_history(theirs, tokens.where("person_id IS NOT NULL"), newest)
+        fresh = after.join(history, on=["version", "token"], how="left_anti").localCheckpoint()
+        return fresh, build_versions(versions, history.unionByName(fresh), known_at)
+    newest_row = versions.agg(F.max("version").alias("version")).first()
+    version = ((newest_row["version"] if newest_row else None) or 0) + 1
+    rows = moved.with_columns(version=pl.lit(version, pl.Int64)).select(schema.schema.names)
+    added = pl.DataFrame(
+        {"version": [version], "known_at": [known_at], "moved": [len(rows)]},
+        schema={"version": pl.Int64, "known_at": pl.Datetime("us", "UTC"), "moved": pl.Int64},
+    )
+    return (
+        to_spark(lake, rows, schema),
+        to_spark(lake, added if len(rows) else added.clear(), tables.IDENTITY_VERSIONS),
+    )
+
+
+def _micros(moment: datetime) -> int:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
 
 
 if __name__ == "__main__":

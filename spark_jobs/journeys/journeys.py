@@ -1,196 +1,245 @@
-"""gold.sessions → gold.journeys, gold.journey_steps, gold.transitions."""
+"""silver.events → gold.sessions, gold.journeys, gold.journey_steps, gold.transitions."""
 
-from datetime import timedelta
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F  # noqa: N812
+import polars as pl
 
-from spark_jobs.identity.people_of_events import with_person
-from spark_jobs.journeys.sessions import hashed_id, paused, running_count
-from spark_jobs.journeys.stages import with_stage
+from spark_jobs.journeys import increment
+from spark_jobs.journeys.increment import Affected
+from spark_jobs.journeys.kernel import BEGINS, OUTPUTS
+from spark_jobs.journeys.tasks import (
+    Bucket,
+    Dealing,
+    Finding,
+    Lists,
+    Rewriting,
+    Rewritten,
+    build_bucket,
+    deal,
+    find,
+    rewrite,
+)
+from spark_jobs.journeys.whose import PEOPLE_COLUMNS
 from spark_jobs.lake import tables
+from spark_jobs.lake.files import (
+    Part,
+    Rows,
+    difference,
+    make,
+    read_all,
+    remove_parts,
+    replace_files,
+    rows_at,
+    share_out,
+)
 from spark_jobs.lake.io import Changes, Lake
-from spark_jobs.silver.conversations import seconds_between
+from spark_jobs.lake.schemas import Table
+from spark_jobs.lake.snapshot import rows_of, table_uri
 
-INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_PEOPLE, tables.SILVER_CONVERSATIONS, tables.GOLD_SESSIONS)
-OUTPUTS = (tables.GOLD_JOURNEYS, tables.GOLD_JOURNEY_STEPS, tables.GOLD_TRANSITIONS)
+INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_PEOPLE, tables.SILVER_CONVERSATIONS)
 
-PAUSE = timedelta(hours=72)
+STRETCH = 500_000
+"""Events that a task reads at once."""
+BUCKET = 5_000_000
+"""Events of a bucket of people, about: what a task holds at once."""
+SHARE_CHANGED = 0.2
+"""If more of a source changed, everything is built again."""
 
-
-def build_journey_events(events: DataFrame, sessions: DataFrame, conversations: DataFrame) -> DataFrame:
-    """Events with their journey_id, stage and conversation: what the three tables are built from.
-
-    Sessions of a person belong to one journey while each starts less than 72 hours after the one before
-    ended and no payment succeeded in that one; a purchase ends the journey with its session. `events` must
-    have passed `with_person`.
-    """
-    talks = conversations.select(
-        "conversation_id",
-        "handed_over_at",
-        "bot_turns",
-        "agent_turns",
-        F.col("outcome").alias("talk_outcome"),
-    )
-    return (
-        events.join(_journey_of_sessions(events, sessions), on="person_id", how="inner")
-        .where("event_at BETWEEN session_started_at AND session_ended_at")
-        .join(talks, on="conversation_id", how="left")
-        .transform(with_stage)
-        .select(
-            "journey_id", "person_id", "session_id", "event_id", "event_at", "event_type", "channel", "stage",
-            "conversation_id", "handed_over_at", "talk_outcome", "end_reason", "payment_status",
-            "amount_minor",
-        )
-    )  # fmt: skip
+_KNEW = "identity.people of silver.events"
+_Versions = dict[str, int | None]
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 
 
-def build_steps(journey_events: DataFrame) -> DataFrame:
-    """Runs of events on one channel and stage: the columns of gold.journey_steps and what transitions need.
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a run reads and says of it."""
 
-    Beside the declared columns: ended_at, and `next_*` of the following step of the same journey.
-    """
-    in_order = Window.partitionBy("journey_id").orderBy("event_at", "event_id")
-    steps = Window.partitionBy("journey_id").orderBy("step")
-    here = F.struct("channel", "stage")
-    changes = (here != F.lag(here).over(in_order)) | F.lag(here).over(in_order).isNull()
-    return (
-        journey_events.withColumn("changes", changes.cast("bigint"))
-        .withColumn("step", F.sum("changes").over(in_order))
-        .groupBy("journey_id", "person_id", "step", "channel", "stage")
-        .agg(
-            F.min("event_at").alias("started_at"),
-            F.max("event_at").alias("ended_at"),
-            F.count("*").alias("events"),
-        )
-        .withColumn("first_on_channel", F.min("step").over(Window.partitionBy("journey_id", "channel")))
-        .withColumns(
-            {
-                "next_started_at": F.lead("started_at").over(steps),
-                "next_channel": F.lead("channel").over(steps),
-                "next_returns": F.lead(F.col("first_on_channel") < F.col("step")).over(steps),
-            }
-        )
-        .withColumn("dwell_s", seconds_between("started_at", "next_started_at"))
-    )
+    lake: Lake
+    versions: _Versions
+    reflects: dict[str, int | str]
 
-
-def build_transitions(steps: DataFrame) -> DataFrame:
-    """One row a change of channel; it returns if the journey was on the entered channel before."""
-    return (
-        steps.where("next_channel <> channel")
-        .withColumns(
-            {
-                "from_channel": F.col("channel"),
-                "to_channel": F.col("next_channel"),
-                "gap_s": seconds_between("ended_at", "next_started_at"),
-                "returns": F.col("next_returns"),
-            }
-        )
-        .select(*tables.GOLD_TRANSITIONS.schema.names)
-    )
-
-
-def build_journeys(journey_events: DataFrame, steps: DataFrame) -> DataFrame:
-    """One row a journey.
-
-    The outcome is the first that holds: bought (a payment succeeded), escalated (a complaint, or a
-    conversation ended so), transferred (a human took the last conversation and it was not resolved),
-    resolved (a conversation ended so), abandoned.
-    """
-    walks = steps.groupBy("journey_id").agg(
-        F.count("*").alias("steps"),
-        F.count_distinct("channel").alias("channels"),
-        F.count_if((F.col("next_channel") != F.col("channel")) & F.col("next_returns")).alias("loops"),
-        F.min_by("channel", "step").alias("first_channel"),
-        F.max_by("channel", "step").alias("last_channel"),
-    )
-    return (
-        journey_events.groupBy("journey_id", "person_id")
-        .agg(
-            F.min("event_at").alias("started_at"),
-            F.max("event_at").alias("ended_at"),
-            F.count_distinct("session_id").alias("sessions"),
-            F.sum(F.when(_pays(), F.coalesce("amount_minor", F.lit(0)))).alias("amount_minor"),
-            F.coalesce(F.bool_or(_pays()), F.lit(False)).alias("bought"),
-            F.bool_or(F.expr("event_type = 'complaint_filed' OR end_reason <=> 'escalated'")).alias("escalated"),
-            F.bool_or(F.expr("end_reason <=> 'resolved'")).alias("resolved"),
-            _last_talk().alias("last_talk"),
-        )
-        .join(walks, on="journey_id", how="inner")
-        .withColumn("outcome", _outcome())
-        .select(*tables.GOLD_JOURNEYS.schema.names)
-    )
-
-
-def _journey_of_sessions(events: DataFrame, sessions: DataFrame) -> DataFrame:
-    """Sessions with their journey_id: hash of the person and the journey's first session."""
-    paid = (
-        events.where(_pays())
-        .select("person_id", F.col("event_at").alias("paid_at"))
-        .join(sessions.select("person_id", "session_id", "started_at", "ended_at"), on="person_id", how="inner")
-        .where("paid_at BETWEEN started_at AND ended_at")
-        .select("session_id", F.lit(True).alias("paid"))
-        .distinct()
-    )
-    in_order = Window.partitionBy("person_id").orderBy("started_at", "session_id")
-    journey = Window.partitionBy("person_id", "stretch")
-    last_end = F.lag("ended_at").over(in_order)
-    return (
-        sessions.join(paid, on="session_id", how="left")
-        .withColumn("opens", F.lag("paid").over(in_order).isNotNull() | paused(last_end, F.col("started_at"), PAUSE))
-        .withColumn("stretch", running_count(F.col("opens"), in_order))
-        .withColumn("first_session_id", F.min_by("session_id", F.struct("started_at", "session_id")).over(journey))
-        .select(
-            "person_id",
-            "session_id",
-            F.col("started_at").alias("session_started_at"),
-            F.col("ended_at").alias("session_ended_at"),
-            hashed_id("journey", F.col("person_id"), F.col("first_session_id")).alias("journey_id"),
-        )
-    )
-
-
-def _pays() -> Column:
-    return F.col("payment_status") == "succeeded"
-
-
-def _last_talk() -> Column:
-    """Of the journey's last event in a conversation: whether a human had it by then, and how it ended."""
-    talk = F.struct(
-        F.coalesce(F.col("handed_over_at") <= F.col("event_at"), F.lit(False)).alias("with_human"),
-        F.col("talk_outcome").alias("outcome"),
-    )
-    return F.max_by(talk, F.when(F.col("conversation_id").isNotNull(), F.struct("event_at", "event_id")))
-
-
-def _outcome() -> Column:
-    transferred = F.expr("coalesce(last_talk.with_human AND last_talk.outcome <> 'resolved', false)")
-    return (
-        F.when(F.col("bought"), "bought")
-        .when(F.col("escalated"), "escalated")
-        .when(transferred, "transferred")
-        .when(F.col("resolved"), "resolved")
-        .otherwise("abandoned")
-    )
+    def files(self, table: Table, since: tuple[str, int] | None = None) -> list[Rows]:
+        return rows_at(self.lake.root, table, self.versions[table.name], since)
 
 
 def main(lake: Lake) -> tuple[Changes, ...]:
-    """Build all journeys, their steps and changes of channel."""
-    events = lake.read(tables.SILVER_EVENTS).transform(with_person(lake.read(tables.IDENTITY_PEOPLE)))
-    journey_events = build_journey_events(
-        events, lake.read(tables.GOLD_SESSIONS), lake.read(tables.SILVER_CONVERSATIONS)
-    ).persist()
-    steps = build_steps(journey_events).persist()
+    """Build sessions, journeys, steps and changes of channel: of those concerned, or of all where that is not known."""
+    versions = {table.name: lake.version(table) for table in INPUTS}
+    reflects: dict[str, int | str] = {name: version for name, version in versions.items() if version is not None}
+    if (knew := lake.reflected(tables.IDENTITY_PEOPLE).get(tables.SILVER_EVENTS.name)) is not None:
+        reflects[_KNEW] = knew
+    run = _Run(lake, versions, reflects)
+    for table in OUTPUTS:
+        make(lake.root, table)
+    said = [lake.reflected(table) for table in OUTPUTS]
+    if all(one == reflects for one in said):
+        return tuple(_unchanged(lake, table) for table in OUTPUTS)
+    # A run that was killed between two tables left them saying different things.
+    if any(one != said[0] for one in said) or not said[0]:
+        return _rebuilt(run)
+    concerned = _affected(run, said[0])
+    return _rebuilt(run) if concerned is None else _patched(run, concerned)
+
+
+def _rebuilt(run: _Run) -> tuple[Changes, ...]:
+    """Build everything."""
+    built = _built(run, run.files(tables.SILVER_EVENTS), None)
+    changes = []
+    for table, parts in zip(OUTPUTS, built, strict=True):
+        gone = rows_at(run.lake.root, table, run.lake.version(table))
+        rows, before = sum(part.rows for part in parts), sum(file.count for file in gone)
+        replace_files(run.lake.root, table, gone, parts, run.reflects)
+        changes.append(Changes(table.name, rows, 0, before, rows))
+    return tuple(changes)
+
+
+def _affected(run: _Run, said: dict[str, int | str]) -> Affected | None:
+    """Whose journeys must be built again, None if that is not known or too many changed."""
+    root, changed = run.lake.root, {}
+    for table in INPUTS:
+        before = said.get(table.name)
+        versions = (None if before is None else int(before), run.versions[table.name])
+        most = int(SHARE_CHANGED * sum(file.count for file in run.files(table)))
+        seen = difference(root, table, versions, increment.COLUMNS[table.name], most)
+        if seen is None:
+            return None
+        changed[table] = seen
+    events, people, talks = (changed[table] for table in INPUTS)
+    known = said.get(_KNEW) is not None and said.get(_KNEW) == said.get(tables.SILVER_EVENTS.name)
+    looked_for = increment.search(people, talks, known)
+    sides = [events.new, events.gone]
+    if looked_for is not None:
+        files = run.files(tables.SILVER_EVENTS, ("event_at", looked_for.since))
+        shares = share_out(files, run.lake.spark.sparkContext.defaultParallelism, STRETCH)
+        met = _in_tasks(run.lake, find, [Finding(share, looked_for) for share in shares])
+        sides = [pl.concat([side.select(increment.FOUND_COLUMNS), *met]) for side in sides]
+    now = read_all(tables.IDENTITY_PEOPLE, run.files(tables.IDENTITY_PEOPLE), PEOPLE_COLUMNS)
+    graphs = (now, _people_at(root, said) if len(people.gone) + len(people.new) else now)
+    owned = [increment.owners(side, graph) for side, graph in zip(sides, graphs, strict=True)]
+    return increment.affected(owned, lambda ids: _journeys_of(run.lake, ids))
+
+
+def _people_at(root: str, said: dict[str, int | str]) -> pl.DataFrame:
+    version = said.get(tables.IDENTITY_PEOPLE.name)
+    files = rows_at(root, tables.IDENTITY_PEOPLE, None if version is None else int(version))
+    return read_all(tables.IDENTITY_PEOPLE, files, PEOPLE_COLUMNS)
+
+
+def _journeys_of(lake: Lake, person_ids: pl.Series) -> pl.DataFrame:
+    files = rows_at(lake.root, tables.GOLD_JOURNEYS, lake.version(tables.GOLD_JOURNEYS))
+    rows = read_all(tables.GOLD_JOURNEYS, files, increment.JOURNEY_COLUMNS)
+    return rows.join(person_ids.to_frame("person_id"), on="person_id", how="semi")
+
+
+def _patched(run: _Run, concerned: Affected) -> tuple[Changes, ...]:
+    """Build again what is concerned, and put it in the place of what there was."""
+    lake, people = run.lake, concerned.wanted.people
+    if people.is_empty():
+        return tuple(_unchanged(lake, table) for table in OUTPUTS)
+    since = int(people["since"].min())  # type: ignore[arg-type]
+    built = _built(run, run.files(tables.SILVER_EVENTS, ("event_at", since)), concerned)
+    tasks = [
+        Rewriting(lake.root, table, begins, file, people)
+        for table, begins in zip(OUTPUTS, BEGINS, strict=True)
+        for file in rows_at(lake.root, table, lake.version(table), (begins, since))
+    ]
+    rewritten = list(zip(tasks, _in_tasks(lake, rewrite, tasks), strict=True))
+    replacements = [_replacement(lake, table, parts, rewritten) for table, parts in zip(OUTPUTS, built, strict=True)]
+    any_change = any(one.changes.any for one in replacements)
+    for table, one in zip(OUTPUTS, replacements, strict=True):
+        if one.changes.any:
+            replace_files(lake.root, table, one.gone, one.parts, run.reflects)
+            continue
+        remove_parts(lake.root, table, one.parts)
+        if any_change:
+            replace_files(lake.root, table, [], [], run.reflects)
+    return tuple(one.changes for one in replacements)
+
+
+@dataclass(frozen=True, slots=True)
+class _Replacement:
+    """Files of a table that go, files that come for them, and what that changes."""
+
+    gone: list[Rows]
+    parts: list[Part]
+    changes: Changes
+
+
+def _replacement(
+    lake: Lake, table: Table, parts: list[Part], rewritten: Sequence[tuple[Rewriting, Rewritten | None]]
+) -> _Replacement:
+    of_table = [(task.file, done) for task, done in rewritten if task.table is table and done is not None]
+    gone = pl.concat([pl.DataFrame(table.schema.empty_table()), *(done.gone for _, done in of_table)])
+    new = read_all(table, [_file(lake, table, part) for part in parts], table.schema.names)
+    rests = [part for _, done in of_table for part in done.rest]
+    return _Replacement([file for file, _ in of_table], [*rests, *parts], _counted(table, new, gone, lake))
+
+
+def _file(lake: Lake, table: Table, part: Part) -> Rows:
+    return Rows(f"{table_uri(lake.root, table)}/{part.path}", part.path, part.size, 0, part.rows)
+
+
+def _counted(table: Table, new: pl.DataFrame, gone: pl.DataFrame, lake: Lake) -> Changes:
+    """Count by key what replacing `gone` by `new` changes."""
+    keys = list(table.key)
+    both = new.select(*keys, new=new.hash_rows()).join(gone.select(*keys, old=gone.hash_rows()), on=keys)
+    inserted, deleted = len(new) - len(both), len(gone) - len(both)
+    updated = int((both["new"] != both["old"]).sum())
+    before = rows_of(lake.root, table)
+    return Changes(table.name, inserted, updated, deleted, before + inserted - deleted)
+
+
+def _unchanged(lake: Lake, table: Table) -> Changes:
+    return Changes(table.name, 0, 0, 0, rows_of(lake.root, table))
+
+
+def _built(run: _Run, events: Sequence[Rows], concerned: Affected | None) -> list[list[Part]]:
+    """Deal events out and build them: the data files of each table of `OUTPUTS`."""
+    lake = run.lake
+    tasks = lake.spark.sparkContext.defaultParallelism
+    buckets = max(tasks, -(-sum(rows.count for rows in events) // BUCKET))
+    work = f"{lake.root}/_work/journeys"
+    folder = f"{work.replace('s3a://', 's3://')}/{uuid.uuid4()}"
+    lists = Lists(run.files(tables.IDENTITY_PEOPLE), run.files(tables.SILVER_CONVERSATIONS))
+    wanted = None if concerned is None else concerned.wanted
+    paid_before = {} if concerned is None else concerned.paid_before
     try:
-        return (
-            lake.sync(tables.GOLD_JOURNEY_STEPS, steps.select(*tables.GOLD_JOURNEY_STEPS.schema.names)),
-            lake.sync(tables.GOLD_TRANSITIONS, build_transitions(steps)),
-            lake.sync(tables.GOLD_JOURNEYS, build_journeys(journey_events, steps)),
+        shares = share_out(events, tasks, STRETCH)
+        dealt = _in_tasks(lake, deal, [Dealing(share, lists, wanted, buckets, folder) for share in shares])
+        files: dict[int, list[str]] = {}
+        for number, path in (one for of_task in dealt for one in of_task):
+            files.setdefault(number, []).append(path)
+        built = _in_tasks(
+            lake,
+            build_bucket,
+            [Bucket(paths, buckets, lists.people, paid_before, lake.root) for paths in files.values()],
         )
     finally:
-        steps.unpersist()
-        journey_events.unpersist()
+        _remove(lake, work)
+    return [[part for of_bucket in built for part in of_bucket[place]] for place in range(len(OUTPUTS))]
+
+
+def _in_tasks(lake: Lake, work: Callable[[_Task], _Result], tasks: Sequence[_Task]) -> list[_Result]:
+    """Do each task's work in a task of Spark of its own."""
+    context = lake.spark.sparkContext
+    if not tasks:
+        return []
+    # Each of Spark's tasks has a core to itself.
+    context.environment["POLARS_MAX_THREADS"] = "1"
+    try:
+        return list(context.parallelize(tasks, len(tasks)).map(work).collect())
+    finally:
+        del context.environment["POLARS_MAX_THREADS"]
+
+
+def _remove(lake: Lake, folder: str) -> None:
+    context = lake.spark.sparkContext
+    path = context._jvm.org.apache.hadoop.fs.Path(folder)
+    path.getFileSystem(context._jsc.hadoopConfiguration()).delete(path, True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""gold.journey_steps, gold.journeys → gold.paths, gold.funnel: the ways that journeys take, and where they end."""
+"""gold.journeys, their steps and transitions → gold.paths, gold.funnel, gold.friction: the ways that journeys take."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from pyspark.sql import functions as F  # noqa: N812
 from spark_jobs.lake import tables
 from spark_jobs.lake.io import Changes, Lake
 
-INPUTS = (tables.GOLD_JOURNEY_STEPS, tables.GOLD_JOURNEYS)
-OUTPUTS = (tables.GOLD_PATHS, tables.GOLD_FUNNEL)
+INPUTS = (tables.GOLD_JOURNEY_STEPS, tables.GOLD_JOURNEYS, tables.GOLD_TRANSITIONS)
+OUTPUTS = (tables.GOLD_PATHS, tables.GOLD_FUNNEL, tables.GOLD_FRICTION)
 
 FUNNEL = ("browse", "cart", "order", "pay")
 LONGEST = 12
@@ -74,7 +74,8 @@ def _counted(at: DataFrame, stages: Sequence[str]) -> DataFrame:
     for number, stage in enumerate(stages):
         here = F.col(f"at_{number}.started_at")
         before = F.col(f"at_{max(number - 1, 0)}.started_at")
-        waited = (F.unix_micros(here) - F.unix_micros(before)) / 1e6
+        since, first = F.unix_micros(here), F.col("at_0.started_at")
+        waited, taken = ((since - F.unix_micros(one)) / 1e6 for one in (before, first))
         rows.append(
             F.struct(
                 F.lit(number + 1).cast("bigint").alias("position"),
@@ -83,18 +84,48 @@ def _counted(at: DataFrame, stages: Sequence[str]) -> DataFrame:
                 F.count_distinct(F.when(here.isNotNull(), F.col("person_id"))).alias("people"),
                 (F.count(before) - F.count(here)).alias("dropped"),
                 F.median(waited if number else F.lit(None).cast("double")).alias("median_s"),
+                F.median(taken if number else F.lit(None).cast("double")).alias("since_first_s"),
             ).alias(f"row_{number}")
         )
     one = at.agg(*rows)
     return one.select(F.inline(F.array(*one.columns))).select(*tables.GOLD_FUNNEL.schema.names)
 
 
+def build_friction(transitions: DataFrame, journeys: DataFrame) -> DataFrame:
+    """One row a pair of channels: how often journeys change from one to the other, and what that costs them."""
+    total = journeys.agg(F.count("*").alias("total"))
+    back = F.when(F.col("back_and_forth"), F.col("journey_id"))
+    return (
+        transitions.groupBy("from_channel", "to_channel")
+        .agg(
+            F.count("*").alias("changes"),
+            F.count_distinct("journey_id").alias("journeys"),
+            F.count_distinct("person_id").alias("people"),
+            F.count_if("returns").alias("returns"),
+            F.count_if("back_and_forth").alias("back_and_forths"),
+            F.count_distinct(back).alias("looping"),
+            F.count_if("same_stage").alias("same_stage"),
+            F.count_if("abandoned").alias("abandoned"),
+            F.median("gap_s").alias("median_gap_s"),
+        )
+        .crossJoin(F.broadcast(total))
+        .withColumns(
+            {
+                "share": F.round(F.col("journeys") / F.col("total"), 9),
+                "loop_share": F.round(F.col("looping") / F.col("total"), 9),
+            }
+        )
+        .select(*tables.GOLD_FRICTION.schema.names)
+    )
+
+
 def main(lake: Lake) -> tuple[Changes, ...]:
-    """Build all paths and the funnel to a purchase."""
+    """Build all paths, the funnel to a purchase and the friction at changes of channel."""
     steps, journeys = lake.read(tables.GOLD_JOURNEY_STEPS), lake.read(tables.GOLD_JOURNEYS)
     return (
         lake.sync(tables.GOLD_PATHS, build_paths(steps, journeys)),
         lake.sync(tables.GOLD_FUNNEL, build_funnel(steps)),
+        lake.sync(tables.GOLD_FRICTION, build_friction(lake.read(tables.GOLD_TRANSITIONS), journeys)),
     )
 
 

@@ -70,6 +70,23 @@ def build_compared(table: Table, new: DataFrame, old: DataFrame) -> DataFrame:
     )
 
 
+def count_first(table: Table, rows: DataFrame) -> Changes:
+    """Count the rows of a table's first write, as `count_changes` does, without comparing what is not there.
+
+    Raises:
+        KeyNotUnique: if a key repeats or holds a null.
+    """
+    keys = rows.groupBy(*table.key).count()
+    row = keys.agg(
+        F.sum(F.when(F.expr(" OR ".join(f"{k} IS NULL" for k in table.key) + " OR count > 1"), 1)).alias("wrong"),
+        F.sum("count").alias("rows"),
+    ).first()
+    if row is not None and row["wrong"]:
+        raise KeyNotUnique(table, row["wrong"])
+    count = (row["rows"] if row is not None else None) or 0
+    return Changes(table.name, count, 0, 0, count)
+
+
 def count_changes(table: Table, compared: DataFrame) -> Changes:
     """Count what `build_compared` found; `rows` are those that were given.
 

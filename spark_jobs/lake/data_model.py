@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from spark_jobs.lake import tables
-from spark_jobs.lake.schemas import TOKENS, Column, Table
+from spark_jobs.lake.schemas import Column, Table
 from spark_jobs.pipeline import JOBS
 
 _HEAD = """# The data model
@@ -46,8 +46,8 @@ def _row(column: Column) -> str:
 
 
 def _type(type_: pa.DataType) -> str:
-    if type_ == TOKENS:
-        return "list of (type, token)"
+    if pa.types.is_list(type_) and pa.types.is_struct(type_.value_type):
+        return f"list of ({', '.join(field.name for field in type_.value_type)})"
     if pa.types.is_list(type_):
         return f"list of {type_.value_type}"
     return "timestamp" if pa.types.is_timestamp(type_) else str(type_)

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name every Spark user
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructField, StructType
 
-from spark_jobs.lake.comparing import Changes, KeyNotUnique, build_compared, count_changes
+from spark_jobs.lake.comparing import Changes, KeyNotUnique, build_compared, count_changes, count_first
 from spark_jobs.lake.schemas import Table
 from spark_jobs.lake.snapshot import commits_of, is_there, rows_of, shape_of, version_of, was_followed
 
@@ -24,6 +24,8 @@ _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
 _METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _CHANGES = {"insert": "inserted", "update_preimage": "before", "update_postimage": "after", "delete": "deleted"}
+_ROWS_OF_FILE = 1_000_000
+"""A table of fewer rows starts as one file."""
 _FILES_KEPT = timedelta(days=7)
 """Delta's default: files that no version needs since then may be gone."""
 
@@ -95,8 +97,9 @@ class Lake:
         Raises:
             KeyNotUnique: if a key of `rows` repeats or holds a null.
         """
-        fresh = self._prepare(table)
-        return self._write(table, build_compared(table, rows, self.read(table)), fresh, reflects)
+        if self._prepare(table):
+            return self._write_first(table, rows, reflects)
+        return self._write(table, build_compared(table, rows, self.read(table)), reflects)
 
     def patch(
         self, table: Table, rows: DataFrame, gone: DataFrame | None = None, *, reflects: Reflected | None = None
@@ -114,13 +117,14 @@ class Lake:
         Raises:
             KeyNotUnique: if a key of `rows` repeats or holds a null.
         """
-        fresh = self._prepare(table)
+        if self._prepare(table):
+            return self._write_first(table, rows, reflects)
         rows = rows.select(*table.schema.names)
         touched = rows.select(*table.key)
         if gone is not None:
             touched = touched.unionByName(gone.select(*table.key))
         old = self.read(table).join(touched.distinct(), on=list(table.key), how="left_semi")
-        changes = self._write(table, build_compared(table, rows, old), fresh, reflects)
+        changes = self._write(table, build_compared(table, rows, old), reflects)
         return Changes(table.name, changes.inserted, changes.updated, changes.deleted, rows_of(self.root, table))
 
     def _prepare(self, table: Table) -> bool:
@@ -159,22 +163,30 @@ class Lake:
             for commit in commits_of(self.root, table)
         )
 
-    def _write(self, table: Table, compared: DataFrame, append: bool, reflects: Reflected | None) -> Changes:
+    def _write_first(self, table: Table, rows: DataFrame, reflects: Reflected | None) -> Changes:
+        rows = rows.select(*table.schema.names).persist()
+        try:
+            changes = count_first(table, rows)
+            if changes.any:
+                with self._transaction(table, reflects):
+                    files = rows.coalesce(1 + changes.rows // _ROWS_OF_FILE)
+                    files.write.format("delta").mode("append").save(self.path(table))
+        finally:
+            rows.unpersist()
+        return changes
+
+    def _write(self, table: Table, compared: DataFrame, reflects: Reflected | None) -> Changes:
         compared = compared.persist()
         try:
             changes = count_changes(table, compared)
             if changes.any:
                 with self._transaction(table, reflects):
-                    self._apply(table, compared.where("change != 'same'"), append)
+                    self._merge(table, compared.where("change != 'same'"))
         finally:
             compared.unpersist()
         return changes
 
-    def _apply(self, table: Table, changed: DataFrame, append: bool) -> None:
-        if append:
-            new = changed.select("new.*").coalesce(1)
-            new.write.format("delta").mode("append").save(self.path(table))
-            return
+    def _merge(self, table: Table, changed: DataFrame) -> None:
         source = changed.select("change", F.expr("coalesce(new, old)").alias("row")).select("change", "row.*")
         columns = {name: f"source.{name}" for name in table.schema.names}
         (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from privacy.errors import MangroveError
@@ -31,7 +31,7 @@ class Snapshot:
 
 
 def read_snapshot(root: str, table: Table, columns: Sequence[str] | None = None) -> Snapshot:
-    """Read a table's newest version.
+    """Read a table's newest version, null where it was made before a column was declared.
 
     Args:
         root: The lake's root: a local folder or an s3a:// URL.
@@ -45,8 +45,12 @@ def read_snapshot(root: str, table: Table, columns: Sequence[str] | None = None)
         delta = DeltaTable(table_uri(root, table))
     except TableNotFoundError:
         raise TableMissing(table) from None
-    names = list(columns or table.schema.names)
-    return Snapshot(delta.to_pyarrow_table(columns=names), delta.version())
+    schema = pa.schema([table.schema.field(name) for name in columns or table.schema.names])
+    there = {field.name for field in delta.schema().fields}
+    asked = ", ".join(f'"{name}"' if name in there else f'NULL AS "{name}"' for name in schema.names)
+    # DeltaTable's own reader hands files to threads of Arrow that may outlive the interpreter, which then aborts.
+    rows = QueryBuilder().register("rows", delta).execute(f"SELECT {asked} FROM rows").read_all()  # noqa: S608
+    return Snapshot(pa.table(rows).cast(schema), delta.version())
 
 
 def read_rows(root: str, table: Table) -> pa.Table:

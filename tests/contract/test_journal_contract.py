@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from privacy.linkage import LINKAGE_KEY, Encoder
 from privacy.masking import EventMasker, MaskedEvent, Masker, Refusal
 from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, Pseudonymiser, make_key_file
 from services.collector import wire
@@ -29,8 +30,9 @@ MakeJournal = Callable[..., tuple[Journal, Feed]]
 @pytest.fixture(scope="module")
 def masker(tmp_path_factory: pytest.TempPathFactory) -> EventMasker:
     path = tmp_path_factory.mktemp("keys") / "keys.json"
-    make_key_file(path, (*PERSON_TYPES, *REFERENCE_TYPES))
-    return EventMasker(wire.event_plan(), Pseudonymiser(FileKeyProvider(path)), Masker.default())
+    make_key_file(path, (*PERSON_TYPES, *REFERENCE_TYPES, LINKAGE_KEY))
+    keys = FileKeyProvider(path)
+    return EventMasker(wire.event_plan(), Pseudonymiser(keys), Masker.default(), encoder=Encoder(keys))
 
 
 @pytest.fixture(scope="module")

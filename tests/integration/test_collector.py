@@ -226,13 +226,15 @@ def test_metrics_count_verdicts_by_source_and_reason(tmp_path: Path) -> None:
 
 
 async def test_a_treatment_that_the_collector_does_not_know_refuses_the_event(tmp_path: Path) -> None:
+    from privacy.linkage import Encoder
     from privacy.masking import EventMasker, Masker
     from privacy.pseudonyms import Pseudonymiser
     from tests.unit.masking.test_plan import schema_with
 
     home = new_home(tmp_path)
     keys = key_provider(home)
-    masker = EventMasker(schema_with("MessageSent", "text", 99), Pseudonymiser(keys), Masker.default())
+    plan = schema_with("MessageSent", "text", 99)
+    masker = EventMasker(plan, Pseudonymiser(keys), Masker.default(), encoder=Encoder(keys))
     running = await serving(home, collecting_with(masker, InMemoryJournal()))
     event = an_event(message_sent=event_pb2.MessageSent(party=1, text="13800138000"))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
@@ -245,6 +247,7 @@ async def test_a_treatment_that_the_collector_does_not_know_refuses_the_event(tm
 
 
 async def test_a_detector_that_fails_takes_nothing_of_its_event(tmp_path: Path) -> None:
+    from privacy.linkage import Encoder
     from privacy.masking import EventMasker, Masker
     from privacy.masking.detector import Detector
     from privacy.pseudonyms import Pseudonymiser
@@ -254,7 +257,7 @@ async def test_a_detector_that_fails_takes_nothing_of_its_event(tmp_path: Path) 
     home = new_home(tmp_path)
     keys = key_provider(home)
     broken = Masker(Detector(others=[Failing("shop")]))
-    masker = EventMasker(wire.event_plan(), Pseudonymiser(keys), broken)
+    masker = EventMasker(wire.event_plan(), Pseudonymiser(keys), broken, encoder=Encoder(keys))
     journal = InMemoryJournal()
     running = await serving(home, collecting_with(masker, journal))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:

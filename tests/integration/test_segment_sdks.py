@@ -28,7 +28,8 @@ TYPES = Counter(
         "cart_changed": 1429,
         "order_placed": 1429,
         "screen_viewed": 1428,
-        "custom": 1429 + 1428 + 1428,
+        "profile_updated": 1429,
+        "custom": 1428 + 1428,
     }
 )
 CONSENT = {"consent": {"categoryPreferences": {"Analytics": True, "Functional": True}}}
@@ -67,12 +68,15 @@ def is_delivered_once(home: Home, deliver: Callable[[], None]) -> None:
     """Deliver the same events twice, and see each of them in bronze once."""
     told, (rows, _) = verdicts(home), landed(home)
     deliver()
-    assert verdicts(home) - told == {"accepted": EVENTS}
+    # On a busy machine a library asks again before it is answered: what came twice is told to be so.
+    first = verdicts(home) - told
+    assert first["accepted"] == EVENTS and set(first) <= {"accepted", "duplicate"}
     rows_after, ids_after = landed(home)
     assert rows_after - rows == TYPES
     assert rows_after.total() == ids_after
     deliver()
-    assert verdicts(home) - told == {"accepted": EVENTS, "duplicate": EVENTS}
+    again = verdicts(home) - told - first
+    assert set(again) == {"duplicate"} and again["duplicate"] >= EVENTS
     assert landed(home) == (rows_after, ids_after)
 
 

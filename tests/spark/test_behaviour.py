@@ -1,9 +1,9 @@
 import pytest
 
 from spark_jobs.gold.behaviour import build_behaviour
-from spark_jobs.journeys.sessions import build_sessions
 from spark_jobs.lake.tables import GOLD_BEHAVIOUR
 from tests.spark.build import an_event
+from tests.spark.built import sessions_of
 from tests.spark.flow import flow_of
 
 pytestmark = pytest.mark.spark
@@ -38,7 +38,7 @@ def behaviour(spark):
         seen("buys", 520, "app").of("payment_made", status="succeeded"),
         seen("looks", 0),
     )  # fmt: skip
-    sessions = build_sessions(flow.events)
+    sessions = sessions_of(spark, flow)
     names = {r["person_id"]: r["token"].removeprefix("customer.1.") for r in flow.people.collect()}
     return {names[row["person_id"]]: row for row in build_behaviour(flow.events, sessions).collect()}
 

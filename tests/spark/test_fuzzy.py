@@ -3,46 +3,19 @@ import random
 from pathlib import Path
 
 import pytest
-from faker import Faker
 
 from privacy.linkage import EncodedRecord, Encoder
 from spark_jobs.identity.evaluation import Score, score
+from spark_jobs.identity.fuzzy import resolve
 from spark_jobs.identity.fuzzy.records import records_frame
 from spark_jobs.identity.fuzzy.resolve import resolve_records
 from tests.unit.linkage.keys import Keys
+from tests.unit.linkage.made_up import people
 
 pytestmark = pytest.mark.spark
 
 ENCODER = Encoder(Keys("spark"))
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-
-
-def mistyped(text: str, chance: random.Random) -> str:
-    at = chance.randrange(len(text))
-    return text[:at] + chance.choice("abcdefghij" if text[at].isalpha() else "0123456789") + text[at + 1 :]
-
-
-def people(count: int, seed: int) -> tuple[list[dict[str, str]], list[str]]:
-    """Records of made-up people with errors, and whose they are. Every third person has a sibling at home."""
-    fake, chance = Faker("en_GB"), random.Random(seed)
-    fake.seed_instance(seed)
-    towns = {fake.unique.last_name().lower(): [f"{chance.randint(1000, 9999)}" for _ in range(5)] for _ in range(30)}
-    records, owners = [], []
-    home: dict[str, str] = {}
-    for person in range(count):
-        if person % 3 != 1:
-            town = chance.choice(list(towns))
-            home = {"surname": fake.last_name().lower(), "city": town, "postcode": chance.choice(towns[town])}
-        birth = fake.date_of_birth(minimum_age=18, maximum_age=90).isoformat()
-        true = {**home, "given_name": fake.first_name().lower(), "birth_date": birth}
-        for _ in range(chance.randint(1, 4)):
-            record = {k: mistyped(v, chance) if chance.random() < 0.12 else v for k, v in true.items()}
-            record = {k: "" if chance.random() < 0.06 else v for k, v in record.items()}
-            if chance.random() < 0.05:
-                record["given_name"], record["surname"] = record["surname"], record["given_name"]
-            records.append(record)
-            owners.append(f"p{person}")
-    return records, owners
 
 
 def resolved(spark, records: list[EncodedRecord], *, partitions: int = 2, seed: int = 0) -> list[str]:
@@ -64,6 +37,19 @@ def test_planted_duplicates_are_found_and_siblings_kept_apart_in_any_order(spark
     assert found.recall > 0.9
     assert found.largest_cluster <= 2 * found.true_largest
     assert resolved(spark, encoded, partitions=5, seed=9) == groups
+
+
+def test_one_machine_and_sparks_tasks_find_the_same(spark, monkeypatch):
+    encoded = [ENCODER.encode(record) for record in people(120, seed=7)[0]]
+    frame = records_frame(spark, [f"r{n:04d}" for n in range(len(encoded))], encoded).localCheckpoint()
+    at_once = sorted(resolve_records(frame).collect())
+    monkeypatch.setattr(resolve, "AT_ONCE", 0)
+    shared = sorted(resolve_records(frame).collect())
+    assert [(row["record_id"], row["cluster"]) for row in shared] == [
+        (row["record_id"], row["cluster"]) for row in at_once
+    ]
+    assert [row["weight"] for row in shared] == pytest.approx([row["weight"] for row in at_once])
+    assert len({row["cluster"] for row in at_once}) < len(at_once)
 
 
 def test_a_cluster_is_named_by_its_smallest_record(spark):

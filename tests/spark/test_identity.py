@@ -2,23 +2,29 @@ import random
 from collections import defaultdict
 from datetime import timedelta
 
+import polars as pl
 import pytest
 
 from services.audit import AuditLog
 from services.identity.decisions import Decisions
 from services.identity.explain import explain
-from spark_jobs.identity import resolve
+from spark_jobs.identity import rebuild, resolve
+from spark_jobs.identity.decisions import build_standing
 from spark_jobs.identity.kinds import MERGE
+from spark_jobs.identity.lake_state import to_polars, to_spark
 from spark_jobs.identity.people_of_events import with_person
+from spark_jobs.identity.state import MATCHES
 from spark_jobs.lake.io import Lake, spark_schema
 from spark_jobs.lake.tables import (
     IDENTITY_DECISIONS,
     IDENTITY_HISTORY,
+    IDENTITY_MATCHES,
     IDENTITY_PEOPLE,
     IDENTITY_VERSIONS,
     SILVER_EVENTS,
 )
 from tests.spark.build import START
+from tests.unit.identity.streams import Chance, an_event
 
 pytestmark = pytest.mark.spark
 
@@ -32,19 +38,19 @@ def sighting(minute: int, **tokens: str | None) -> dict:
     return {**empty, "event_id": f"{minute}-{ids}", "event_at": at, "received_at": at, "identifiers": named}
 
 
-def resolved(spark, events: list[dict], *decisions: tuple) -> resolve.Graph:
+def resolved(spark, events: list[dict], *decisions: tuple) -> rebuild.Graph:
     decided = [
         (f"{kind}-{number}", kind, token, START, None)
         for number, (kind, *tokens) in enumerate(decisions)
         for token in tokens
     ]
-    return resolve.resolve(
+    return rebuild.resolve(
         spark.createDataFrame(events, spark_schema(SILVER_EVENTS)),
         spark.createDataFrame(decided, spark_schema(IDENTITY_DECISIONS)),
     )
 
 
-def owners(graph: resolve.Graph) -> dict[str, tuple[str, bool]]:
+def owners(graph: rebuild.Graph) -> dict[str, tuple[str, bool]]:
     """Token → (person, shared)."""
     return {row["token"]: (row["person_id"], row["shared"]) for row in graph.people.collect()}
 
@@ -141,10 +147,8 @@ def test_decisions_go_before_the_guards_and_leave_no_trace_when_taken_back(spark
     assert people["customer.1.d"] == first["customer.1.d"]
     assert people["cookie.1.d"] != first["cookie.1.d"]
     assert [(q["token"], q["reason"]) for q in graph.quarantine.collect()] == [("device.1.b", "excluded by a decision")]
-    undone = resolve.build_standing(
-        spark.createDataFrame([("m", "merge", "customer.1.c1", START, START)], spark_schema(IDENTITY_DECISIONS))
-    )
-    assert undone.isEmpty()
+    undone = pl.DataFrame({"decision_id": ["m"], "kind": ["merge"], "token": ["customer.1.c1"], "undone_at": [START]})
+    assert build_standing(undone).is_empty()
     assert groups(first) == before
 
 
@@ -201,24 +205,24 @@ def test_history_gains_a_version_with_a_change_and_none_without(spark):
         return sorted(tuple(row) for row in frame.collect())
 
     empty = spark.createDataFrame([], spark_schema(IDENTITY_HISTORY))
-    first = resolve.build_history(empty, people(a="A", b="B")).localCheckpoint()
+    first = rebuild.build_history(empty, people(a="A", b="B")).localCheckpoint()
     assert rows(first) == [(1, "a", None, "A"), (1, "b", None, "B")]
-    assert rows(resolve.build_history(first, people(a="A", b="B"))) == rows(first)
-    joined = resolve.build_history(first, people(a="A", b="A")).localCheckpoint()
+    assert rows(rebuild.build_history(first, people(a="A", b="B"))) == rows(first)
+    joined = rebuild.build_history(first, people(a="A", b="A")).localCheckpoint()
     assert rows(joined.where("version = 2")) == [(2, "b", "B", "A")]
-    gone = resolve.build_history(joined, people(a="A"))
+    gone = rebuild.build_history(joined, people(a="A"))
     assert rows(gone.where("version = 3")) == [(3, "b", "A", None)]
 
 
 def test_each_version_says_since_when_it_is_known(spark):
     history = spark.createDataFrame([(1, "a", None, "A"), (2, "b", None, "A")], spark_schema(IDENTITY_HISTORY))
-    events = spark.createDataFrame([sighting(5, customer="a")], spark_schema(SILVER_EVENTS))
+    events = START + timedelta(minutes=5)
     known = spark.createDataFrame([(1, START, 1)], spark_schema(IDENTITY_VERSIONS))
-    versions = resolve.build_versions(known, history, events).localCheckpoint()
+    versions = rebuild.build_versions(known, history, events).localCheckpoint()
     assert sorted(map(tuple, versions.select("version", "moved").collect())) == [(1, 1), (2, 1)]
     newest = versions.where("version = 2").first()["known_at"]
     assert newest == (START + timedelta(minutes=5)).replace(tzinfo=None)
-    assert resolve.build_versions(versions, history, events).count() == 2
+    assert rebuild.build_versions(versions, history, events).count() == 2
 
 
 def test_the_tables_follow_a_decision_and_are_as_before_when_it_is_taken_back(spark, tmp_path):
@@ -242,3 +246,46 @@ def test_the_tables_follow_a_decision_and_are_as_before_when_it_is_taken_back(sp
     versions = sorted((row["version"], row["moved"]) for row in lake.read(IDENTITY_VERSIONS).collect())
     assert versions == [(1, 4), (2, 2), (3, 2)]
     assert len(explain(lake.root, "cookie.1.b", version=2).tokens) == 4
+
+
+def test_increments_write_what_a_full_run_writes(spark, tmp_path):
+    """The same runs over two lakes, one of which resolves everything each time: all five tables are equal."""
+    by_increments, in_full = (Lake(spark, str(tmp_path / name)) for name in ("increments", "full"))
+    chance = Chance(7)
+    events = [{**dict.fromkeys(SILVER_EVENTS.schema.names), **event} for event in chance.events(90)]
+    for number, event in enumerate(events):
+        event["received_at"] = START + timedelta(minutes=number)
+    audits = [Decisions(lake.root, AuditLog(tmp_path / "audit.jsonl")) for lake in (by_increments, in_full)]
+    for end in (70, 90):
+        silver = spark.createDataFrame(events[:end], spark_schema(SILVER_EVENTS)).localCheckpoint()
+        pairs = pl.DataFrame([(*sorted(pair), 1.5) for pair in set(chance.pairs(2))], MATCHES, orient="row")
+        matched = pairs.with_columns(type_a=pl.lit("email"), type_b=pl.lit("email")).unique(["token_a", "token_b"])
+        for lake in (by_increments, in_full):
+            lake.sync(SILVER_EVENTS, silver)
+            lake.sync(IDENTITY_MATCHES, to_spark(lake, matched, IDENTITY_MATCHES))
+        known = by_increments.exists(IDENTITY_PEOPLE)
+        assert known == (resolve.increment_of(by_increments, resolve.reflects_of(by_increments)) is not None)
+        resolve.main(by_increments)
+        resolve.resolve_all(in_full)
+        for table in resolve.OUTPUTS:
+            one, other = (to_polars(lake.read(table)).sort(table.key) for lake in (by_increments, in_full))
+            assert one.equals(other), table.name
+        tokens = one.filter(~pl.col("shared"))["token"].to_list()[:2]
+        for audit in audits:
+            audit.decide(MERGE, tokens)
+
+
+def test_nothing_new_writes_nothing_and_an_empty_lake_gives_empty_tables(spark, tmp_path):
+    lake = Lake(spark, str(tmp_path / "lake"))
+    lake.sync(SILVER_EVENTS, spark.createDataFrame([], spark_schema(SILVER_EVENTS)))
+    assert not any(changes.any for changes in resolve.main(lake))
+    event = {
+        **dict.fromkeys(SILVER_EVENTS.schema.names),
+        **an_event(1, "email.1.a", "cookie.1.a"),
+        "received_at": START,
+    }
+    lake.sync(SILVER_EVENTS, spark.createDataFrame([event], spark_schema(SILVER_EVENTS)))
+    resolve.main(lake)
+    before = {table.name: lake.version(table) for table in resolve.OUTPUTS}
+    assert not any(changes.any for changes in resolve.main(lake))
+    assert {table.name: lake.version(table) for table in resolve.OUTPUTS} == before

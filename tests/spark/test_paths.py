@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 
 from spark_jobs.journeys.attribution import build_attribution, build_credits, build_moves, build_touches
-from spark_jobs.journeys.paths import ARROW, CUT, LONGEST, build_funnel, build_paths
+from spark_jobs.journeys.paths import ARROW, CUT, LONGEST, build_friction, build_funnel, build_paths
 from spark_jobs.lake.io import spark_schema
-from spark_jobs.lake.tables import GOLD_JOURNEY_STEPS, GOLD_JOURNEYS
+from spark_jobs.lake.tables import GOLD_JOURNEY_STEPS, GOLD_JOURNEYS, GOLD_TRANSITIONS
 from tests.spark.build import START
 
 pytestmark = pytest.mark.spark
@@ -59,10 +59,33 @@ def test_the_funnel_counts_who_reached_a_stage_after_the_ones_before(walked):
     rows = sorted(map(tuple, build_funnel(steps).collect()))
     day = 86_400.0
     assert rows == [
-        (1, "browse", 4, 3, 0, None),
-        (2, "cart", 3, 2, 1, day),
-        (3, "order", 1, 1, 2, day),
-        (4, "pay", 1, 1, 0, day),
+        (1, "browse", 4, 3, 0, None, None),
+        (2, "cart", 3, 2, 1, day, day),
+        (3, "order", 1, 1, 2, day, 2 * day),
+        (4, "pay", 1, 1, 0, day, 3 * day),
+    ]
+
+
+def test_friction_is_counted_pair_by_pair(walked, spark):
+    _, journeys = walked(a1=("bought", "web/browse"), a2=("abandoned", "web/browse"), b1=("abandoned", "web/browse"))
+    blank = dict.fromkeys(GOLD_TRANSITIONS.schema.names)
+
+    def change(journey, step, way, gap, *true):
+        away, to = way.split(">")
+        marks = {name: name in true for name in ("returns", "back_and_forth", "same_stage", "abandoned")}
+        row = {"journey_id": journey, "step": step, "person_id": f"person.{journey[0]}", "gap_s": gap, **marks}
+        return {**blank, **row, "from_channel": away, "to_channel": to}
+
+    rows = [
+        change("a1", 1, "web>chat", 10.0), change("a1", 2, "chat>web", 20.0, "returns", "back_and_forth"),
+        change("a1", 3, "web>chat", 30.0, "returns", "back_and_forth"),
+        change("b1", 1, "web>chat", 80.0, "same_stage", "abandoned"),
+    ]  # fmt: skip
+    friction = build_friction(spark.createDataFrame(rows, spark_schema(GOLD_TRANSITIONS)), journeys)
+    third = round(1 / 3, 9)
+    assert sorted(map(tuple, friction.collect())) == [
+        ("chat", "web", 1, 1, 1, third, 1, 1, third, 0, 0, 20.0),
+        ("web", "chat", 3, 2, 2, round(2 / 3, 9), 1, 1, third, 1, 1, 30.0),
     ]
 
 

@@ -1,13 +1,13 @@
 """Which pairs of records are worth a comparison: those that share a token, or two, that few records share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.identity.fuzzy.layout import Layout, Rows
@@ -18,8 +18,12 @@ Rule = tuple[int, ...]
 Keys = NDArray[np.uint64]
 
 _PAIRS_PER_RECORD = 100
-_LOOKED_AT = 20_000
-_LARGEST_BLOCK = 1_000
+LOOKED_AT = 20_000
+"""From so many records the rules are chosen."""
+
+LARGEST_BLOCK = 1_000
+"""A larger block is left out."""
+
 _SAMPLED_PAIRS = 600_000
 _PAIRS_AT_ONCE = 500_000
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -34,7 +38,7 @@ def choose_rules(layout: Layout, rows: Rows, records: int) -> list[Rule]:
         records: How many records there are in all.
     """
     scale = (records / max(len(rows), 1)) ** 2
-    sized = sorted((_pairs(_keys(rows, rule)) * scale, rule) for rule in _possible_rules(layout))
+    sized = sorted((_pairs(keys_of(rows, rule)) * scale, rule) for rule in _possible_rules(layout))
     chosen: dict[Rule, float] = {}
     for pairs, rule in sized:
         # What a coarser rule brings, the finer ones need not bring again.
@@ -53,17 +57,15 @@ def build_pairs(rows: DataFrame, layout: Layout) -> DataFrame:
     what strangers look like is learned from these.
     """
     records = rows.count()
-    sample = rows.orderBy(F.xxhash64("record_id"), "record_id").limit(_LOOKED_AT).select("packed").toArrow()
+    sample = rows.orderBy(order_of_sample(), "record_id").limit(LOOKED_AT).select("packed").toArrow()
     rules = choose_rules(layout, layout.rows(sample["packed"]), records)
-    in_common = min(records, 1 + 2 * _SAMPLED_PAIRS / max(records, 1))
-    buckets = max(1, round(records / in_common))
 
     def keys(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             packed = layout.rows(batch["packed"])
             numbers = batch["number"].to_numpy()
             for place, rule in enumerate(rules):
-                of_rule = _keys(packed, rule)
+                of_rule = keys_of(packed, rule)
                 there = of_rule != 0
                 kinds = np.full(int(there.sum()), place, np.int32)
                 yield pa.RecordBatch.from_pydict(
@@ -75,24 +77,36 @@ def build_pairs(rows: DataFrame, layout: Layout) -> DataFrame:
         .mapInArrow(keys, "rule INT, key BIGINT, number BIGINT")
         .groupBy("rule", "key")
         .agg(F.sort_array(F.collect_list("number")).alias("numbers"))
-        .where(F.size("numbers").between(2, _LARGEST_BLOCK))
+        .where(F.size("numbers").between(2, LARGEST_BLOCK))
         .select("numbers", F.lit(True).alias("blocked"))
     )
     drawn = (
-        rows.select(F.pmod(F.xxhash64("record_id", F.lit("sample")), F.lit(buckets)).alias("bucket"), "number")
+        rows.select(bucket_of_sample(records).alias("bucket"), "number")
         .groupBy("bucket")
         .agg(F.sort_array(F.collect_list("number")).alias("numbers"))
         .select("numbers", F.lit(False).alias("blocked"))
     )
     return (
         blocks.unionByName(drawn)
-        .mapInArrow(_pairs_of_blocks, "low BIGINT, high BIGINT, blocked BOOLEAN")
+        .mapInArrow(pairs_of_blocks, "low BIGINT, high BIGINT, blocked BOOLEAN")
         .groupBy("low", "high")
         .agg(F.bool_or("blocked").alias("blocked"))
     )
 
 
-def _pairs_of_blocks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def order_of_sample() -> Column:
+    """An order of the records that has nothing to do with what they hold."""
+    return F.xxhash64("record_id")
+
+
+def bucket_of_sample(records: int) -> Column:
+    """The bucket of a record: the sampled pairs are those inside buckets."""
+    in_common = min(records, 1 + 2 * _SAMPLED_PAIRS / max(records, 1))
+    return F.pmod(F.xxhash64("record_id", F.lit("sample")), F.lit(max(1, round(records / in_common))))
+
+
+def pairs_of_blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The pairs (low, high, blocked) inside blocks (numbers, sorted; blocked)."""
     for batch in batches:
         sizes = batch["numbers"].value_lengths().to_numpy()
         starts, members = np.cumsum(sizes) - sizes, batch["numbers"].flatten().to_numpy()
@@ -122,7 +136,7 @@ def _implies(layout: Layout, rule: Rule, other: Rule) -> bool:
     return all(any(layout.tokens[o] == n or layout.tokens[o].startswith(f"{n}.") for n in names) for o in other)
 
 
-def _keys(rows: Rows, rule: Rule) -> Keys:
+def keys_of(rows: Rows, rule: Rule) -> Keys:
     """One key a row, equal where the rule's tokens are; 0 where one is missing."""
     tokens: Any = rows["tokens"]
     key: Keys = tokens[:, rule[0]].copy()

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from spark_jobs.identity.components import build_components
 from spark_jobs.identity.fuzzy.comparison import chunks, compare, log_share
 from spark_jobs.identity.fuzzy.layout import Layout, Rows
 from spark_jobs.identity.fuzzy.weights import Floats, Weights
@@ -31,8 +30,10 @@ _WEAKEST_PART = 0.2
 _RECORDS_PER_TASK = 5_000
 
 
-def build_clusters(links: DataFrame, rows: DataFrame, layout: Layout, weights: Weights) -> DataFrame:
-    """One row a record: record_id and cluster (the smallest record_id of its group).
+def build_groups(links: DataFrame, rows: DataFrame, layout: Layout, weights: Weights) -> DataFrame:
+    """One row a linked record: number, first (the smallest number of its group) and weight.
+
+    The weight is the mean of the scores of the pairs of the record with the others of its group, null if it is alone.
 
     Args:
         links: Likely pairs: low, high, score.
@@ -40,32 +41,41 @@ def build_clusters(links: DataFrame, rows: DataFrame, layout: Layout, weights: W
         layout: Of the rows.
         weights: What pairs inside a component are scored with.
     """
-    components = build_components(links.selectExpr("low AS token_a", "high AS token_b")).selectExpr(
-        "token AS number", "component"
-    )
-    tasks = max(1, components.count() // _RECORDS_PER_TASK)
-    task = F.pmod(F.xxhash64("component"), F.lit(tasks)).alias("task")
-    members = rows.join(components, on="number", how="inner").select(task, "component", "number", "packed")
+    linked = linked_numbers(links.select("low", "high").toArrow())
+    components = rows.sparkSession.createDataFrame(linked)
+    task = F.pmod(F.xxhash64("component"), F.lit(max(1, len(linked) // _RECORDS_PER_TASK))).alias("task")
+    members = rows.join(components, on="number", how="inner").select(task, "number", "packed")
     of_components = links.join(components.withColumnRenamed("number", "low"), on="low", how="inner").select(
         task, "low", "high", "score"
     )
 
     def cluster_task(of_members: pa.Table, of_links: pa.Table) -> pa.Table:
-        return _clustered(layout, weights, of_members, of_links)
+        return clustered(layout, weights, of_members, of_links)
 
-    groups = (
+    return (
         members.groupBy("task")
         .cogroup(of_components.groupBy("task"))
-        .applyInArrow(cluster_task, "number BIGINT, first BIGINT")
+        .applyInArrow(cluster_task, "number BIGINT, first BIGINT, weight DOUBLE")
     )
+
+
+def named_groups(rows: DataFrame, groups: DataFrame) -> DataFrame:
+    """One row a record: record_id, cluster (the smallest of its group) and weight; who is in no group is alone."""
     named = rows.selectExpr("number AS first", "record_id AS cluster")
     return (
         rows.select("number", "record_id")
         .join(groups, on="number", how="left")
         .withColumn("first", F.coalesce("first", "number"))
         .join(named, on="first", how="inner")
-        .select("record_id", "cluster")
+        .select("record_id", "cluster", "weight")
     )
+
+
+def linked_numbers(links: pa.Table) -> pa.Table:
+    """The ends of links (low, high), each once: number, and component, the same for all that hang together."""
+    ends = np.concatenate([links["low"].to_numpy(), links["high"].to_numpy()])
+    numbers, places = np.unique(ends, return_inverse=True)
+    return pa.table({"number": numbers, "component": _components(len(numbers), *np.split(places, 2))})
 
 
 def grouped(scores: Floats) -> Places:
@@ -163,18 +173,22 @@ def _components(size: int, low: Places, high: Places) -> Places:
         label = smaller
 
 
-def _clustered(layout: Layout, weights: Weights, of_members: pa.Table, of_links: pa.Table) -> pa.Table:
-    """The group of each member of some components, as the number of its first member."""
+def clustered(layout: Layout, weights: Weights, of_members: pa.Table, of_links: pa.Table) -> pa.Table:
+    """The group of each member of some components, as the number of its first member, and its weight in there."""
     numbers = of_members["number"].to_numpy()
     order = np.argsort(numbers)
     numbers, rows = numbers[order], layout.rows(of_members["packed"])[order]
     low, high = (np.searchsorted(numbers, of_links[side].to_numpy()) for side in ("low", "high"))
     by_ends = np.lexsort((high, low))
     component = split_components(len(numbers), low[by_ends], high[by_ends], of_links["score"].to_numpy()[by_ends])
-    first = np.arange(len(numbers))
+    first, mean = np.arange(len(numbers)), np.full(len(numbers), np.nan)
     for members, scores in _scored(layout, weights, rows, component):
-        first[members] = members[grouped(scores)]
-    return pa.table({"number": numbers, "first": numbers[first]})
+        group = grouped(scores)
+        together = group[:, None] == group
+        others = together.sum(axis=1) - 1
+        first[members] = members[group]
+        mean[members] = np.where(others > 0, (scores * together).sum(axis=1) / np.maximum(others, 1), np.nan)
+    return pa.table({"number": numbers, "first": numbers[first], "weight": pa.array(mean, from_pandas=True)})
 
 
 def _scored(layout: Layout, weights: Weights, rows: Rows, component: Places) -> Iterator[tuple[Places, Any]]:

@@ -90,7 +90,7 @@ def build_compared(pairs: DataFrame, rows: DataFrame, layout: Layout) -> DataFra
     )
 
     def compare_tile(of_pairs: pa.Table, of_rows: pa.Table) -> pa.Table:
-        return _compared(layout, of_pairs, of_rows)
+        return compared(layout, of_pairs.drop_columns(["tile_a", "tile_b"]), of_rows)
 
     return (
         met.groupBy("tile_a", "tile_b").cogroup(sent.groupBy("tile_a", "tile_b")).applyInArrow(compare_tile, _COMPARED)
@@ -100,7 +100,8 @@ def build_compared(pairs: DataFrame, rows: DataFrame, layout: Layout) -> DataFra
 _COMPARED = "low BIGINT, high BIGINT, blocked BOOLEAN, pattern BIGINT, log_share DOUBLE"
 
 
-def _compared(layout: Layout, of_pairs: pa.Table, of_rows: pa.Table) -> pa.Table:
+def compared(layout: Layout, of_pairs: pa.Table, of_rows: pa.Table) -> pa.Table:
+    """The pairs (low, high, and whatever else) with pattern and log_share; `of_rows` has number and packed of all."""
     numbers = of_rows["number"].to_numpy()
     order = np.argsort(numbers)
     rows = layout.rows(of_rows["packed"])
@@ -110,11 +111,7 @@ def _compared(layout: Layout, of_pairs: pa.Table, of_rows: pa.Table) -> pa.Table
     for chunk in chunks(len(low)):
         levels = compare(layout, rows[at_low[chunk]], rows[at_high[chunk]])
         patterns[chunk], shares[chunk] = pattern_of(levels), log_share(layout, levels, rows[at_low[chunk]])
-    return (
-        of_pairs.drop_columns(["tile_a", "tile_b"])
-        .append_column("pattern", pa.array(patterns))
-        .append_column("log_share", pa.array(shares))
-    )
+    return of_pairs.append_column("pattern", pa.array(patterns)).append_column("log_share", pa.array(shares))
 
 
 def chunks(size: int) -> Iterator[slice]:

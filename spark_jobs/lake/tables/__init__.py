@@ -13,6 +13,7 @@ from spark_jobs.lake.tables.identity import (
 from spark_jobs.lake.tables.journeys import (
     GOLD_ATTRIBUTION,
     GOLD_BEHAVIOUR,
+    GOLD_FRICTION,
     GOLD_FUNNEL,
     GOLD_JOURNEY_STEPS,
     GOLD_JOURNEYS,
@@ -23,6 +24,7 @@ from spark_jobs.lake.tables.journeys import (
 )
 from spark_jobs.lake.tables.learning import GOLD_FEATURES, GOLD_PREDICTIONS
 from spark_jobs.lake.tables.marts import PRIVATE_CONVERSATIONS, PRIVATE_JOURNEYS
+from spark_jobs.lake.tables.matching import IDENTITY_MATCH_RUNS, IDENTITY_MATCHES
 
 __all__ = [
     "ALL",
@@ -31,6 +33,7 @@ __all__ = [
     "GOLD_ATTRIBUTION",
     "GOLD_BEHAVIOUR",
     "GOLD_FEATURES",
+    "GOLD_FRICTION",
     "GOLD_FUNNEL",
     "GOLD_JOURNEYS",
     "GOLD_JOURNEY_STEPS",
@@ -41,6 +44,8 @@ __all__ = [
     "IDENTITY_DECISIONS",
     "IDENTITY_HISTORY",
     "IDENTITY_LINKS",
+    "IDENTITY_MATCHES",
+    "IDENTITY_MATCH_RUNS",
     "IDENTITY_PEOPLE",
     "IDENTITY_QUARANTINE",
     "IDENTITY_VERSIONS",
@@ -55,6 +60,8 @@ ALL: tuple[Table, ...] = (
     BRONZE_EVENTS,
     QUARANTINE_EVENTS,
     SILVER_EVENTS,
+    IDENTITY_MATCHES,
+    IDENTITY_MATCH_RUNS,
     IDENTITY_LINKS,
     IDENTITY_QUARANTINE,
     IDENTITY_PEOPLE,
@@ -66,6 +73,7 @@ ALL: tuple[Table, ...] = (
     GOLD_JOURNEYS,
     GOLD_JOURNEY_STEPS,
     GOLD_TRANSITIONS,
+    GOLD_FRICTION,
     GOLD_PATHS,
     GOLD_FUNNEL,
     GOLD_ATTRIBUTION,

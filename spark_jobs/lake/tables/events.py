@@ -1,6 +1,24 @@
 """The events: as they landed, as they were refused, and each once."""
 
+import pyarrow as pa
+
 from spark_jobs.lake.schemas import DATE, INT, STRING, STRINGS, TIMESTAMP, TOKENS, Column, Table
+
+ALIASES = pa.list_(pa.struct([("token", STRING), ("previous", STRING)]))
+TRAITS = pa.list_(pa.struct([("name", STRING), ("version", INT), ("token", STRING), ("filter", STRING)]))
+
+_ALIASES = Column(
+    "aliases",
+    ALIASES,
+    "after a rotation of keys, until its window ends: tokens, and what they were under the key before; null otherwise",
+    pseudonym=True,
+)
+_TRAITS = Column(
+    "traits",
+    TRAITS,
+    "keyed encodings of a profile's traits: name, the key's version, token and filter in base64; null if none",
+    pseudonym=True,
+)
 
 BRONZE_EVENTS = Table(
     name="bronze.events",
@@ -22,6 +40,8 @@ BRONZE_EVENTS = Table(
         Column("context", STRING, "JSON: truncated ip, locale, rounded location"),
         Column("body", STRING, "JSON of the masked body, fields named as in the proto"),
         Column("emotion", STRING, "JSON of emotion fields, kept apart for a short retention; null if none"),
+        _ALIASES,
+        _TRAITS,
         Column("journal_id", STRING, "the journal it came through"),
         Column("sequence", INT, "the place in that journal of the batch that it came in, from 1"),
         Column("position", INT, "its place in that batch, from 0"),
@@ -53,6 +73,7 @@ SILVER_EVENTS = Table(
     meaning="Each event once, typed, with the columns that later stages use. A repeat changes nothing.",
     key=("event_id",),
     writer="refine",
+    followed=True,
     columns=(
         Column("event_id", STRING, "pseudonym of the sender's event id", pseudonym=True),
         Column("source", STRING, "the source whose API key sent it"),
@@ -76,5 +97,7 @@ SILVER_EVENTS = Table(
         Column("amount_minor", INT, "hundredths of the currency paid, ordered or put into the cart"),
         Column("granted", STRINGS, "purposes that a consent change granted"),
         Column("withdrawn", STRINGS, "purposes that a consent change withdrew"),
+        _ALIASES,
+        _TRAITS,
     ),
 )

@@ -1,11 +1,11 @@
 """The identity graph: links, people, history."""
 
-from spark_jobs.lake.schemas import BOOL, INT, STRING, TIMESTAMP, Column, Table
+from spark_jobs.lake.schemas import BOOL, FLOAT, INT, STRING, TIMESTAMP, Column, Table
 from spark_jobs.lake.tables.person import PERSON
 
 IDENTITY_LINKS = Table(
     name="identity.links",
-    meaning="Two tokens seen together in an event, once a pair.",
+    meaning="Two tokens seen together in an event, or matched by their traits, once a pair.",
     key=("token_a", "token_b"),
     writer="resolve",
     columns=(
@@ -13,22 +13,24 @@ IDENTITY_LINKS = Table(
         Column("token_b", STRING, "the larger token of the pair", pseudonym=True),
         Column("type_a", STRING, "the type of token_a"),
         Column("type_b", STRING, "the type of token_b"),
-        Column("first_seen_at", TIMESTAMP, "the first event that shows both"),
-        Column("events", INT, "how many events show both"),
+        Column("first_seen_at", TIMESTAMP, "the first event that shows both, null if none does"),
+        Column("last_seen_at", TIMESTAMP, "the last event that shows both, null if none does"),
+        Column("events", INT, "how many events show both; 0 if they were matched only"),
+        Column("weight", FLOAT, "how well their traits match, null if they do not"),
         Column("used", BOOL, "whether the guards let it join people"),
     ),
 )
 
 IDENTITY_QUARANTINE = Table(
     name="identity.quarantine",
-    meaning="Tokens over their limit (a shared device, a call-centre phone): they join nobody.",
+    meaning="Tokens over limits (a shared device, a call-centre phone) and events with too many: they join nobody.",
     key=("token",),
     writer="resolve",
     columns=(
-        Column("token", STRING, "the token", pseudonym=True),
-        Column("type", STRING, "its type"),
+        Column("token", STRING, "the token; of an event its event_id", pseudonym=True),
+        Column("type", STRING, "its type; event for an event"),
         Column("reason", STRING, "the guard it broke"),
-        Column("neighbours", INT, "how many distinct tokens it was seen with"),
+        Column("neighbours", INT, "how many distinct tokens it was seen with; of an event how many it names"),
     ),
 )
 
@@ -45,6 +47,11 @@ IDENTITY_PEOPLE = Table(
         Column("seen_as", STRING, "the token as it stands in events", pseudonym=True),
         Column("held_from", TIMESTAMP, "since when it is this person's, null if always"),
         Column("held_until", TIMESTAMP, "until when, exclusive, null if still"),
+        Column("first_seen_at", TIMESTAMP, "the first event that shows it"),
+        Column(
+            "same_as", STRING, "the smallest token of its value under all keys, null if there is one", pseudonym=True
+        ),
+        Column("group_id", INT, "what hangs together before any link is given up; null if apart", pseudonym=True),
     ),
 )
 

@@ -32,11 +32,11 @@ SILVER_CONVERSATIONS = Table(
 
 GOLD_SESSIONS = Table(
     name="gold.sessions",
-    meaning="A person's events without a pause of 30 minutes, across channels.",
+    meaning="A person's events without a pause of 30 minutes, or longer on slow channels, across channels.",
     key=("session_id",),
-    writer="sessions",
+    writer="journeys",
     columns=(
-        Column("session_id", STRING, "hash of the person and the session's first event", pseudonym=True),
+        Column("session_id", STRING, "named after its first event", pseudonym=True),
         PERSON,
         Column("started_at", TIMESTAMP, "its first event"),
         Column("ended_at", TIMESTAMP, "its last event"),
@@ -53,15 +53,20 @@ GOLD_JOURNEYS = Table(
     key=("journey_id",),
     writer="journeys",
     columns=(
-        Column("journey_id", STRING, "hash of the person and the journey's first event", pseudonym=True),
+        Column("journey_id", STRING, "named after its first event", pseudonym=True),
         PERSON,
         Column("started_at", TIMESTAMP, "its first event"),
         Column("ended_at", TIMESTAMP, "its last event"),
         Column("outcome", STRING, "bought, resolved, transferred, escalated or abandoned"),
+        Column("need", STRING, "complain, buy, after_sales, get_help or look_around"),
+        Column("goal_reached_at", TIMESTAMP, "when the need's goal was reached, null if not within its window"),
+        Column("goal_s", FLOAT, "seconds from its start to that"),
+        Column("paid_at", TIMESTAMP, "its last payment that succeeded, null if none"),
         Column("sessions", INT, "sessions"),
         Column("steps", INT, "steps"),
         Column("channels", INT, "distinct channels"),
         Column("loops", INT, "returns to a channel left before"),
+        Column("back_and_forths", INT, "of these, returns within 24 hours from the channel gone to"),
         Column("first_channel", STRING, "the channel of its first step"),
         Column("last_channel", STRING, "the channel of its last step"),
         Column("amount_minor", INT, "hundredths of the currency paid, null if nothing"),
@@ -100,8 +105,12 @@ GOLD_TRANSITIONS = Table(
         PERSON,
         Column("from_channel", STRING, "the channel that was left"),
         Column("to_channel", STRING, "the channel that was entered"),
+        Column("changed_at", TIMESTAMP, "when to_channel was entered"),
         Column("gap_s", FLOAT, "seconds between the two"),
         Column("returns", BOOL, "whether the journey was on to_channel before: a loop"),
+        Column("back_and_forth", BOOL, "whether it leads back to the channel that was left less than 24 hours ago"),
+        Column("same_stage", BOOL, "whether the stage that was left is gone through again on the other channel"),
+        Column("abandoned", BOOL, "whether the journey was abandoned in the step that was entered"),
     ),
 )
 
@@ -132,6 +141,28 @@ GOLD_FUNNEL = Table(
         Column("people", INT, "people who did"),
         Column("dropped", INT, "journeys that reached the stage before and not this one"),
         Column("median_s", FLOAT, "seconds from the stage before, the median; null for the first"),
+        Column("since_first_s", FLOAT, "seconds from the first stage, the median; null for the first"),
+    ),
+)
+
+GOLD_FRICTION = Table(
+    name="gold.friction",
+    meaning="How journeys fare where they change channel, pair by pair.",
+    key=("from_channel", "to_channel"),
+    writer="paths",
+    columns=(
+        Column("from_channel", STRING, "the channel that is left"),
+        Column("to_channel", STRING, "the channel that is entered"),
+        Column("changes", INT, "changes"),
+        Column("journeys", INT, "journeys with one"),
+        Column("people", INT, "people of these"),
+        Column("share", FLOAT, "their share of all journeys, 0 to 1"),
+        Column("returns", INT, "changes that lead back to a channel of the journey"),
+        Column("back_and_forths", INT, "changes that lead back to the channel left less than 24 hours ago"),
+        Column("loop_share", FLOAT, "the share of all journeys with such a change, 0 to 1"),
+        Column("same_stage", INT, "changes after which the stage that was left is gone through again"),
+        Column("abandoned", INT, "changes after which the journey is abandoned at once"),
+        Column("median_gap_s", FLOAT, "seconds between the two channels, the median"),
     ),
 )
 

@@ -74,6 +74,34 @@ def conversation_rows(number, rng):
     return conversation, prediction
 
 
+def funnel_rows(steps):
+    reached = [
+        len({s["journey_id"] for s in steps if s["stage"] == stage}) for stage in ("browse", "cart", "order", "pay")
+    ]
+    counts = [min(reached[: i + 1]) for i in range(4)]
+    return [{"position": i + 1, "stage": stage, "journeys": counts[i], "people": counts[i],
+             "dropped": counts[max(0, i - 1)] - counts[i], "median_s": 40.0 * 60**i if i else None}
+            for i, stage in enumerate(("browse", "cart", "order", "pay"))]  # fmt: skip
+
+
+def attribution_rows():
+    shares = {"first": (0.5, 0.3, 0.2), "last": (0.7, 0.2, 0.1), "linear": (0.55, 0.25, 0.2),
+              "time_decay": (0.6, 0.25, 0.15), "markov": (0.4, 0.4, 0.2), "shapley": (0.45, 0.35, 0.2)}  # fmt: skip
+    return [{"model": model, "channel": channel, "credit": 200 * share, "share": share}
+            for model, of in shares.items() for channel, share in zip(("web", "app", "chat"), of, strict=True)]  # fmt: skip
+
+
+def identity_rows(people):
+    """Person i has 1 + i mod 9 tokens; two more tokens are shared."""
+    tokens = [{"token": f"cookie.1.{i}-{n}", "type": "cookie", "person_id": f"p{i}", "shared": False,
+               "seen_as": f"cookie.1.{i}-{n}"} for i in range(people) for n in range(1 + i % 9)]  # fmt: skip
+    shared = [{"token": f"device.1.{n}", "type": "device", "person_id": f"s{n}", "shared": True,
+               "seen_as": f"device.1.{n}"} for n in range(2)]  # fmt: skip
+    quarantine = [{"token": one["token"], "type": "device", "reason": "seen with more than 1 customer",
+                   "neighbours": 7} for one in shared]  # fmt: skip
+    return tokens + shared, quarantine
+
+
 def small_lake(root, journeys=900, seed=1):
     """Write the tables that the report reads, and one with a text that it must not read."""
     rng = random.Random(seed)
@@ -85,3 +113,9 @@ def small_lake(root, journeys=900, seed=1):
     write(root, tables.SILVER_CONVERSATIONS, [conversation for conversation, _ in talks])
     write(root, tables.GOLD_PREDICTIONS, [prediction for _, prediction in talks])
     write(root, tables.SILVER_EVENTS, [{"event_id": "e1", "text": SECRET_TEXT, "event_at": START}])
+    steps = [step for _, steps, _ in made for step in steps]
+    write(root, tables.GOLD_FUNNEL, funnel_rows(steps))
+    write(root, tables.GOLD_ATTRIBUTION, attribution_rows() if journeys else [])
+    people, quarantine = identity_rows(journeys // 3)
+    write(root, tables.IDENTITY_PEOPLE, people if journeys else [])
+    write(root, tables.IDENTITY_QUARANTINE, quarantine if journeys else [])

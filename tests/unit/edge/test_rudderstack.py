@@ -128,4 +128,4 @@ async def test_an_identify_has_its_traits_in_the_context_alone() -> None:
     message["context"] = message["context"] | {"traits": {"email": "alex@example.com", "plan": "pro"}}  # type: ignore[operator]
     [event] = await taken("/v1/identify", message)
     assert "alex@example.com" in [i.value for i in event.identifiers]
-    assert dict(event.custom.properties) == {"plan": "pro"}
+    assert dict(event.profile_updated.properties) == {"plan": "pro"}

@@ -159,17 +159,37 @@ def test_a_page_takes_its_address_from_its_properties_then_from_the_context() ->
     assert set(without.custom.properties.fields) == {"name", "category", "seen"}
 
 
-def test_traits_name_the_person_and_are_not_kept() -> None:
+def test_traits_name_the_person_and_are_the_profile() -> None:
     traits = {
         "email": "Grace@example.com",
         "phone": "+8613800138000",
         "firstName": "Grace",
         "last_name": "Hopper",
-        "address": {"street": "1 Main St"},
+        "address": {"street": "1 Main St", "postalCode": 10115, "city": "Ryde"},
+        "birthday": "1906-12-09T00:00:00.000Z",
         "plan": "pro",
     }
     event = mapped(a_message("identify", traits=traits))
     assert names(event)[2:] == [("email", "Grace@example.com"), ("phone", "+8613800138000")]
+    told = {field.name: value for field, value in event.profile_updated.ListFields()}
+    assert told == {
+        "given_name": "Grace",
+        "family_name": "Hopper",
+        "birth_date": "1906-12-09",
+        "street": "1 Main St",
+        "postcode": "10115",
+        "city": "Ryde",
+        "email": "Grace@example.com",
+        "phone": "+8613800138000",
+        "properties": event.profile_updated.properties,
+    }
+    assert dict(event.profile_updated.properties) == {"plan": "pro"}
+
+
+@pytest.mark.parametrize("traits", [{"plan": "pro"}, {"plan": "pro", "name": "n" * 300}])
+def test_an_identify_that_says_nothing_of_the_person_or_too_much_is_custom(traits: dict[str, Any]) -> None:
+    event = mapped(a_message("identify", traits=traits))
+    assert event.custom.name == "identify"
     assert dict(event.custom.properties) == {"plan": "pro"}
 
 

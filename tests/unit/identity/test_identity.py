@@ -33,15 +33,15 @@ def root(tmp_path: Path) -> str:
     written(
         lake,
         tables.IDENTITY_PEOPLE,
-        *((t, t.split(".")[0], "person.1", False, t, None, None) for t in (EMAIL, PHONE, COOKIE)),
+        *((t, t.split(".")[0], "person.1", False, t, None, None, AT, None, 1) for t in (EMAIL, PHONE, COOKIE)),
     )
-    written(lake, tables.IDENTITY_PEOPLE, (DESK, "phone", "person.2", True, DESK, None, None))
+    written(lake, tables.IDENTITY_PEOPLE, (DESK, "phone", "person.2", True, DESK, None, None, AT, None, None))
     written(
         lake,
         tables.IDENTITY_LINKS,
-        (EMAIL, PHONE, "email", "phone", AT, 3, True),
-        (COOKIE, EMAIL, "cookie", "email", AT + timedelta(days=1), 1, True),
-        (EMAIL, DESK, "email", "phone", AT, 1, False),
+        (EMAIL, PHONE, "email", "phone", AT, AT, 3, 2.5, True),
+        (COOKIE, EMAIL, "cookie", "email", AT + timedelta(days=1), AT + timedelta(days=1), 1, None, True),
+        (EMAIL, DESK, "email", "phone", None, None, 0, 1.5, False),
     )
     written(lake, tables.IDENTITY_QUARANTINE, (DESK, "phone", "seen with more than 5 email", 9))
     written(
@@ -69,6 +69,11 @@ def test_a_person_is_explained_by_any_token_with_what_joins_it_and_what_was_left
         (COOKIE, EMAIL, True),
         (EMAIL, PHONE, True),
         (EMAIL, DESK, False),
+    ]
+    assert [link.because for link in person.links] == [
+        "seen together in 1 event",
+        "seen together in 3 events, matched by traits",
+        "matched by traits",
     ]
     assert person.quarantined == {DESK: "seen with more than 5 email"}
     assert person.changes[0] == Change(2, AT + timedelta(days=1), COOKIE, "person.3", "person.1")

@@ -1,9 +1,10 @@
 import numpy as np
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_jobs.identity.evaluation import score
-from spark_jobs.identity.fuzzy.clusters import grouped, split_components
+from spark_jobs.identity.fuzzy.clusters import grouped, linked_numbers, split_components
 
 
 def square(size: int, seed: int) -> np.ndarray:
@@ -88,3 +89,20 @@ def test_scores_of_a_perfect_and_of_an_empty_answer():
     assert (alone.precision, alone.recall, alone.f1, alone.largest_cluster) == (1, 0, 0, 1)
     lumped = score(["1"] * 5, truth)
     assert (lumped.recall, lumped.precision, lumped.largest_cluster, lumped.true_largest) == (1, 0.2, 5, 2)
+
+
+def test_what_hangs_together_by_links_is_one_component_in_any_order():
+    pairs = [(70, 3), (9, 5), (3, 900), (8, 7), (900, 12)]
+    for links in (pairs, pairs[::-1]):
+        low, high = ([min(p) for p in links], [max(p) for p in links])
+        found = linked_numbers(pa.table({"low": low, "high": high})).to_pylist()
+        groups: dict[int, set[int]] = {}
+        for row in found:
+            groups.setdefault(row["component"], set()).add(row["number"])
+        assert sorted(map(sorted, groups.values())) == [[3, 12, 70, 900], [5, 9], [7, 8]]
+        assert len(found) == 8
+
+
+def test_no_links_make_no_component():
+    none = pa.table({"low": pa.array([], pa.int64()), "high": pa.array([], pa.int64())})
+    assert len(linked_numbers(none)) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mangrove.event.v1 import event_pb2
+from privacy.linkage import LINKAGE_KEY, Encoder
 from privacy.masking import EventMasker, Masker, Policy, compile_plan
 from privacy.masking.detector import Detector
 from privacy.pseudonyms import (
@@ -26,11 +27,21 @@ NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 @cache
-def pseudonymiser() -> Pseudonymiser:
+def keys() -> FileKeyProvider:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "keys.json"
-        make_key_file(path, (*PERSON_TYPES, *REFERENCE_TYPES, *MASKED_TYPES))
-        return Pseudonymiser(FileKeyProvider(path), MASKED_TYPES)
+        make_key_file(path, (*PERSON_TYPES, *REFERENCE_TYPES, *MASKED_TYPES, LINKAGE_KEY))
+        return FileKeyProvider(path)
+
+
+@cache
+def pseudonymiser() -> Pseudonymiser:
+    return Pseudonymiser(keys(), MASKED_TYPES)
+
+
+@cache
+def encoder() -> Encoder:
+    return Encoder(keys())
 
 
 def masker(detector: Detector | None = None, /, **tables: Any) -> Masker:
@@ -40,7 +51,8 @@ def masker(detector: Detector | None = None, /, **tables: Any) -> Masker:
 
 def event_masker(detector: Detector | None = None, /, **tables: Any) -> EventMasker:
     """A masker of events under the policy that these tables say."""
-    return EventMasker(compile_plan(event_pb2.Event.DESCRIPTOR), pseudonymiser(), masker(detector, **tables))
+    plan = compile_plan(event_pb2.Event.DESCRIPTOR)
+    return EventMasker(plan, pseudonymiser(), masker(detector, **tables), encoder=encoder())
 
 
 def message(text: str, *, conversation: str = "c1", party: int = event_pb2.PARTY_CUSTOMER, **more: Any) -> Any:

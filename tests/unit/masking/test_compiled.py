@@ -14,7 +14,7 @@ from privacy.masking.event import EventMasker
 from privacy.masking.sealed import ENVELOPE
 from privacy.masking.validate import violations
 from tests.generated import ALLOWED, an_event, identifier
-from tests.unit.masking.build import NOW, event_masker, message, pseudonymiser
+from tests.unit.masking.build import NOW, encoder, event_masker, message, pseudonymiser
 from tests.unit.masking.events_any import BODIES, any_events
 from tests.unit.masking.test_event import clear_broken, full_event
 from tests.unit.masking.test_plan import schema_with
@@ -130,14 +130,14 @@ def test_a_treatment_of_a_newer_schema_is_refused_wherever_it_stands() -> None:
         ("Context", "locale", an_event(context=event_pb2.Context(locale="zh-CN"))),
         ("Custom", "properties", an_event(custom=event_pb2.Custom(name="x", properties={"a": 1}))),
     ):
-        masker = EventMasker(schema_with(message_name, field, 99), pseudonymiser(), Masker.default())
+        masker = EventMasker(schema_with(message_name, field, 99), pseudonymiser(), Masker.default(), encoder=encoder())
         assert [one.reason for one in masker.violations(event)] == ["TREATMENT_UNKNOWN"]
 
 
 def test_a_text_in_a_part_of_the_envelope_without_room_for_one_stops_the_start() -> None:
     plan = schema_with("Context", "locale", options_pb2.TREATMENT_FREE_TEXT)
     with pytest.raises(SchemaUntreated, match="context"):
-        EventMasker(plan, pseudonymiser(), Masker.default())
+        EventMasker(plan, pseudonymiser(), Masker.default(), encoder=encoder())
 
 
 def test_texts_of_events_that_are_given_back_do_not_wait() -> None:

@@ -16,7 +16,7 @@ from privacy.masking.detector import Detector
 from privacy.masking.event import NotMasked
 from privacy.pseudonyms import PERSON_TYPES, REFERENCE_TYPES, FileKeyProvider, Pseudonymiser, make_key_file
 from tests.generated import an_event, identifier, with_id_check, with_luhn
-from tests.unit.masking.build import Failing, body_of, event_masker, message
+from tests.unit.masking.build import Failing, body_of, encoder, event_masker, message
 from tests.unit.masking.test_plan import schema_with
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -40,7 +40,7 @@ def pseudonymiser(tmp_path_factory: pytest.TempPathFactory) -> Pseudonymiser:
 
 @pytest.fixture(scope="module")
 def masker(pseudonymiser: Pseudonymiser) -> EventMasker:
-    return EventMasker(compile_plan(event_pb2.Event.DESCRIPTOR), pseudonymiser, Masker.default())
+    return EventMasker(compile_plan(event_pb2.Event.DESCRIPTOR), pseudonymiser, Masker.default(), encoder=encoder())
 
 
 def plant(message: Message, texts: Iterator[str]) -> None:
@@ -104,7 +104,7 @@ def test_a_refusal_holds_nothing_of_the_event(body: str, masker: EventMasker) ->
 
 
 def test_a_treatment_that_the_collector_does_not_know_refuses_the_event(pseudonymiser: Pseudonymiser) -> None:
-    masker = EventMasker(schema_with("MessageSent", "text", 99), pseudonymiser, Masker.default())
+    masker = EventMasker(schema_with("MessageSent", "text", 99), pseudonymiser, Masker.default(), encoder=encoder())
     event = an_event(message_sent=event_pb2.MessageSent(party=event_pb2.PARTY_CUSTOMER, text="hello"))
     assert [(v.field, v.reason) for v in masker.violations(event)] == [("message_sent.text", "TREATMENT_UNKNOWN")]
 
@@ -276,7 +276,7 @@ def test_a_detector_that_hangs_is_not_waited_for_again_and_again() -> None:
 
 def test_a_large_batch_is_masked_in_slices_that_hold_every_event_once(pseudonymiser: Pseudonymiser) -> None:
     events = [message("13800138000 " * 600, conversation=f"c{number}", event_id=str(number)) for number in range(150)]
-    masked = EventMasker(compile_plan(event_pb2.Event.DESCRIPTOR), pseudonymiser, Masker.default())
+    masked = EventMasker(compile_plan(event_pb2.Event.DESCRIPTOR), pseudonymiser, Masker.default(), encoder=encoder())
     parts = [part.events for part in masked.mask_slices(events, "web", NOW)]
     assert sum(map(bool, parts)) > 3
     together = [event.event_id for part in parts for event in part if isinstance(event, MaskedEvent)]

@@ -13,7 +13,7 @@ from privacy.masking import EventMasker, Masker
 from privacy.masking.detector import Detector
 from privacy.masking.quarantine import MOST_BYTES
 from tests.generated import an_event, identifier
-from tests.unit.masking.build import NOW, Failing, event_masker, message, pseudonymiser
+from tests.unit.masking.build import NOW, Failing, encoder, event_masker, message, pseudonymiser
 from tests.unit.masking.events_any import BODIES, any_events
 from tests.unit.masking.kept import (
     MASKER,
@@ -174,7 +174,8 @@ def test_a_value_that_the_schema_has_learnt_since_is_filled_in() -> None:
 
 
 def test_a_treatment_that_is_known_since_gives_the_event_without_the_field() -> None:
-    older = EventMasker(schema_with("MessageSent", "agent_id", 99), pseudonymiser(), Masker.default())
+    plan = schema_with("MessageSent", "agent_id", 99)
+    older = EventMasker(plan, pseudonymiser(), Masker.default(), encoder=encoder())
     event = an_event(message_sent=event_pb2.MessageSent(party=1, text="hello", agent_id="a1"))
     content = content_of(event, older)
     assert rules(restored(content, older)) == [("message_sent.agent_id", "TREATMENT_UNKNOWN")]

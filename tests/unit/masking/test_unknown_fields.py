@@ -12,14 +12,14 @@ from mangrove.event.v1 import event_pb2
 from privacy.masking import EventMasker, Invalid, MaskedEvent, compile_plan
 from privacy.masking.plan import SchemaUntreated
 from tests.generated import KINDS, an_event, identifier
-from tests.unit.masking.build import NOW, masker, message, pseudonymiser
+from tests.unit.masking.build import NOW, encoder, masker, message, pseudonymiser
 from tests.unit.masking.kept import record_of
 from tests.unit.masking.test_plan import schema_renaming
 
 PLAN = compile_plan(event_pb2.Event.DESCRIPTOR)
 PHONE = "13800138000"
-MASKING = EventMasker(PLAN, pseudonymiser(), masker(), unknown_fields="mask")
-REFUSING = EventMasker(PLAN, pseudonymiser(), masker())
+MASKING = EventMasker(PLAN, pseudonymiser(), masker(), encoder=encoder(), unknown_fields="mask")
+REFUSING = EventMasker(PLAN, pseudonymiser(), masker(), encoder=encoder())
 Value = bytes | str | int | float
 
 

@@ -235,6 +235,7 @@ class Event(_message.Message):
     COMPLAINT_FILED_FIELD_NUMBER: _builtins.int
     CONSENT_CHANGED_FIELD_NUMBER: _builtins.int
     CUSTOM_FIELD_NUMBER: _builtins.int
+    PROFILE_UPDATED_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """Made by the sender, unique for a source: the idempotency key. 1 to 128 characters.
     Empty: the event is refused. Stored as a pseudonym.
@@ -327,6 +328,10 @@ class Event(_message.Message):
     def custom(self) -> Global___Custom:
         """Anything else. Unset: another body."""
 
+    @_builtins.property
+    def profile_updated(self) -> Global___ProfileUpdated:
+        """What is known of the customer changed. Unset: another body."""
+
     def __init__(
         self,
         *,
@@ -354,12 +359,13 @@ class Event(_message.Message):
         complaint_filed: Global___ComplaintFiled | None = ...,
         consent_changed: Global___ConsentChanged | None = ...,
         custom: Global___Custom | None = ...,
+        profile_updated: Global___ProfileUpdated | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "cart_changed", b"cart_changed", "clicked", b"clicked", "complaint_filed", b"complaint_filed", "consent", b"consent", "consent_changed", b"consent_changed", "context", b"context", "conversation_ended", b"conversation_ended", "conversation_started", b"conversation_started", "conversation_transferred", b"conversation_transferred", "custom", b"custom", "feedback_given", b"feedback_given", "message_sent", b"message_sent", "order_placed", b"order_placed", "page_viewed", b"page_viewed", "payment_made", b"payment_made", "screen_viewed", b"screen_viewed", "searched", b"searched", "social_posted", b"social_posted", "store_visited", b"store_visited"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "cart_changed", b"cart_changed", "clicked", b"clicked", "complaint_filed", b"complaint_filed", "consent", b"consent", "consent_changed", b"consent_changed", "context", b"context", "conversation_ended", b"conversation_ended", "conversation_started", b"conversation_started", "conversation_transferred", b"conversation_transferred", "custom", b"custom", "feedback_given", b"feedback_given", "message_sent", b"message_sent", "order_placed", b"order_placed", "page_viewed", b"page_viewed", "payment_made", b"payment_made", "profile_updated", b"profile_updated", "screen_viewed", b"screen_viewed", "searched", b"searched", "social_posted", b"social_posted", "store_visited", b"store_visited"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "cart_changed", b"cart_changed", "channel", b"channel", "clicked", b"clicked", "complaint_filed", b"complaint_filed", "consent", b"consent", "consent_changed", b"consent_changed", "context", b"context", "conversation_ended", b"conversation_ended", "conversation_id", b"conversation_id", "conversation_started", b"conversation_started", "conversation_transferred", b"conversation_transferred", "custom", b"custom", "event_id", b"event_id", "feedback_given", b"feedback_given", "identifiers", b"identifiers", "message_sent", b"message_sent", "occurred_at_unix_nano", b"occurred_at_unix_nano", "order_placed", b"order_placed", "page_viewed", b"page_viewed", "payment_made", b"payment_made", "screen_viewed", b"screen_viewed", "searched", b"searched", "social_posted", b"social_posted", "store_visited", b"store_visited"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "cart_changed", b"cart_changed", "channel", b"channel", "clicked", b"clicked", "complaint_filed", b"complaint_filed", "consent", b"consent", "consent_changed", b"consent_changed", "context", b"context", "conversation_ended", b"conversation_ended", "conversation_id", b"conversation_id", "conversation_started", b"conversation_started", "conversation_transferred", b"conversation_transferred", "custom", b"custom", "event_id", b"event_id", "feedback_given", b"feedback_given", "identifiers", b"identifiers", "message_sent", b"message_sent", "occurred_at_unix_nano", b"occurred_at_unix_nano", "order_placed", b"order_placed", "page_viewed", b"page_viewed", "payment_made", b"payment_made", "profile_updated", b"profile_updated", "screen_viewed", b"screen_viewed", "searched", b"searched", "social_posted", b"social_posted", "store_visited", b"store_visited"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["page_viewed", "screen_viewed", "clicked", "searched", "cart_changed", "order_placed", "payment_made", "conversation_started", "message_sent", "conversation_transferred", "conversation_ended", "feedback_given", "social_posted", "store_visited", "complaint_filed", "consent_changed", "custom"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["page_viewed", "screen_viewed", "clicked", "searched", "cart_changed", "order_placed", "payment_made", "conversation_started", "message_sent", "conversation_transferred", "conversation_ended", "feedback_given", "social_posted", "store_visited", "complaint_filed", "consent_changed", "custom", "profile_updated"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -1050,3 +1056,104 @@ class Custom(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Custom: _TypeAlias = Custom  # noqa: Y015
+
+@_typing.final
+class ProfileUpdated(_message.Message):
+    """What is known of the customer, as the sender's records say it now. Of every value only keyed encodings are stored,
+    and they say who is likely the same person where identifiers do not: name the customer by an identifier too, or the
+    encodings are never used. Values that say nothing ("unknown", 000) are left out.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GIVEN_NAME_FIELD_NUMBER: _builtins.int
+    FAMILY_NAME_FIELD_NUMBER: _builtins.int
+    FULL_NAME_FIELD_NUMBER: _builtins.int
+    BIRTH_DATE_FIELD_NUMBER: _builtins.int
+    BIRTH_PLACE_FIELD_NUMBER: _builtins.int
+    HOUSE_NUMBER_FIELD_NUMBER: _builtins.int
+    STREET_FIELD_NUMBER: _builtins.int
+    STREET_MORE_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    POSTCODE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    NATIONAL_ID_FIELD_NUMBER: _builtins.int
+    GENDER_FIELD_NUMBER: _builtins.int
+    OCCUPATION_FIELD_NUMBER: _builtins.int
+    PROPERTIES_FIELD_NUMBER: _builtins.int
+    given_name: _builtins.str
+    """The given name, up to 128 characters. Empty: unknown."""
+    family_name: _builtins.str
+    """The family name, up to 128 characters. Empty: unknown."""
+    full_name: _builtins.str
+    """The whole name where it is not known in parts, up to 256 characters. Empty: unknown."""
+    birth_date: _builtins.str
+    """The date of birth, up to 32 characters: 1971-06-24, 24/06/1971, 19710624. Empty: unknown."""
+    birth_place: _builtins.str
+    """Where the customer was born, up to 128 characters. Empty: unknown."""
+    house_number: _builtins.str
+    """The number of the house, up to 32 characters. Empty: unknown."""
+    street: _builtins.str
+    """The street, or the first line of the address, up to 256 characters. Empty: unknown."""
+    street_more: _builtins.str
+    """The building or estate, or the second line of the address, up to 256 characters. Empty: unknown."""
+    city: _builtins.str
+    """The city, town or suburb, up to 128 characters. Empty: unknown."""
+    postcode: _builtins.str
+    """The postcode, up to 32 characters. Empty: unknown."""
+    state: _builtins.str
+    """The state, province or county, up to 128 characters. Empty: unknown."""
+    country: _builtins.str
+    """The country, up to 128 characters, always written in one way. Empty: unknown."""
+    email: _builtins.str
+    """The e-mail address, up to 256 characters. It links people by likeness only: send it as an identifier too. Empty:
+    unknown.
+    """
+    phone: _builtins.str
+    """The phone number, up to 64 characters. It links people by likeness only: send it as an identifier too. Empty:
+    unknown.
+    """
+    national_id: _builtins.str
+    """A number that an authority gave, up to 64 characters. Empty: unknown."""
+    gender: _builtins.str
+    """The gender, up to 32 characters, always written in one way. Empty: unknown."""
+    occupation: _builtins.str
+    """The occupation, up to 128 characters. Empty: unknown."""
+    @_builtins.property
+    def properties(self) -> _struct_pb2.Struct:
+        """What else is known of the customer, such as a plan or a tier: values of any shape, at most 256 of them and 16
+        levels. Empty: nothing. Keys, strings and numbers are scanned.
+        """
+
+    def __init__(
+        self,
+        *,
+        given_name: _builtins.str = ...,
+        family_name: _builtins.str = ...,
+        full_name: _builtins.str = ...,
+        birth_date: _builtins.str = ...,
+        birth_place: _builtins.str = ...,
+        house_number: _builtins.str = ...,
+        street: _builtins.str = ...,
+        street_more: _builtins.str = ...,
+        city: _builtins.str = ...,
+        postcode: _builtins.str = ...,
+        state: _builtins.str = ...,
+        country: _builtins.str = ...,
+        email: _builtins.str = ...,
+        phone: _builtins.str = ...,
+        national_id: _builtins.str = ...,
+        gender: _builtins.str = ...,
+        occupation: _builtins.str = ...,
+        properties: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["properties", b"properties"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_date", b"birth_date", "birth_place", b"birth_place", "city", b"city", "country", b"country", "email", b"email", "family_name", b"family_name", "full_name", b"full_name", "gender", b"gender", "given_name", b"given_name", "house_number", b"house_number", "national_id", b"national_id", "occupation", b"occupation", "phone", b"phone", "postcode", b"postcode", "properties", b"properties", "state", b"state", "street", b"street", "street_more", b"street_more"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProfileUpdated: _TypeAlias = ProfileUpdated  # noqa: Y015

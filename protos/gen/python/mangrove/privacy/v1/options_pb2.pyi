@@ -46,6 +46,10 @@ class _TreatmentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Treatment.V
     """Never stored."""
     TREATMENT_KEEP: _Treatment.ValueType  # 8
     """Stored as it is. A string may be kept only with a pattern that leaves no room for personal data."""
+    TREATMENT_TRAIT: _Treatment.ValueType  # 9
+    """A trait of the customer's profile: replaced by keyed encodings that can be compared for being equal and for being
+    alike, in a column of their own. The value itself is never stored.
+    """
 
 class Treatment(_Treatment, metaclass=_TreatmentEnumTypeWrapper):
     """What happens to a field's value before the first byte is stored."""
@@ -68,7 +72,95 @@ TREATMENT_DROP: Treatment.ValueType  # 7
 """Never stored."""
 TREATMENT_KEEP: Treatment.ValueType  # 8
 """Stored as it is. A string may be kept only with a pattern that leaves no room for personal data."""
+TREATMENT_TRAIT: Treatment.ValueType  # 9
+"""A trait of the customer's profile: replaced by keyed encodings that can be compared for being equal and for being
+alike, in a column of their own. The value itself is never stored.
+"""
 Global___Treatment: _TypeAlias = Treatment  # noqa: Y015
+
+class _Trait:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TraitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trait.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRAIT_UNSPECIFIED: _Trait.ValueType  # 0
+    """Unknown: a field that is treated as a trait and does not say which stops the collector from starting."""
+    TRAIT_GIVEN_NAME: _Trait.ValueType  # 1
+    """A given name."""
+    TRAIT_SURNAME: _Trait.ValueType  # 2
+    """A family name."""
+    TRAIT_FULL_NAME: _Trait.ValueType  # 3
+    """The whole name, in any order."""
+    TRAIT_BIRTH_DATE: _Trait.ValueType  # 4
+    """The date of birth."""
+    TRAIT_BIRTH_PLACE: _Trait.ValueType  # 5
+    """Where somebody was born."""
+    TRAIT_HOUSE_NUMBER: _Trait.ValueType  # 6
+    """The number of a house in its street."""
+    TRAIT_STREET: _Trait.ValueType  # 7
+    """A street, or the first line of an address."""
+    TRAIT_STREET_MORE: _Trait.ValueType  # 8
+    """A building, an estate, or the second line of an address."""
+    TRAIT_CITY: _Trait.ValueType  # 9
+    """A city, town or suburb."""
+    TRAIT_POSTCODE: _Trait.ValueType  # 10
+    """A postcode."""
+    TRAIT_STATE: _Trait.ValueType  # 11
+    """A state, province or county."""
+    TRAIT_COUNTRY: _Trait.ValueType  # 12
+    """A country."""
+    TRAIT_EMAIL: _Trait.ValueType  # 13
+    """An e-mail address."""
+    TRAIT_PHONE: _Trait.ValueType  # 14
+    """A phone number."""
+    TRAIT_NATIONAL_ID: _Trait.ValueType  # 15
+    """A number that an authority gave."""
+    TRAIT_GENDER: _Trait.ValueType  # 16
+    """A gender."""
+    TRAIT_OCCUPATION: _Trait.ValueType  # 17
+    """An occupation."""
+
+class Trait(_Trait, metaclass=_TraitEnumTypeWrapper):
+    """What a trait says of a customer, and so how its value is read before it is encoded."""
+
+TRAIT_UNSPECIFIED: Trait.ValueType  # 0
+"""Unknown: a field that is treated as a trait and does not say which stops the collector from starting."""
+TRAIT_GIVEN_NAME: Trait.ValueType  # 1
+"""A given name."""
+TRAIT_SURNAME: Trait.ValueType  # 2
+"""A family name."""
+TRAIT_FULL_NAME: Trait.ValueType  # 3
+"""The whole name, in any order."""
+TRAIT_BIRTH_DATE: Trait.ValueType  # 4
+"""The date of birth."""
+TRAIT_BIRTH_PLACE: Trait.ValueType  # 5
+"""Where somebody was born."""
+TRAIT_HOUSE_NUMBER: Trait.ValueType  # 6
+"""The number of a house in its street."""
+TRAIT_STREET: Trait.ValueType  # 7
+"""A street, or the first line of an address."""
+TRAIT_STREET_MORE: Trait.ValueType  # 8
+"""A building, an estate, or the second line of an address."""
+TRAIT_CITY: Trait.ValueType  # 9
+"""A city, town or suburb."""
+TRAIT_POSTCODE: Trait.ValueType  # 10
+"""A postcode."""
+TRAIT_STATE: Trait.ValueType  # 11
+"""A state, province or county."""
+TRAIT_COUNTRY: Trait.ValueType  # 12
+"""A country."""
+TRAIT_EMAIL: Trait.ValueType  # 13
+"""An e-mail address."""
+TRAIT_PHONE: Trait.ValueType  # 14
+"""A phone number."""
+TRAIT_NATIONAL_ID: Trait.ValueType  # 15
+"""A number that an authority gave."""
+TRAIT_GENDER: Trait.ValueType  # 16
+"""A gender."""
+TRAIT_OCCUPATION: Trait.ValueType  # 17
+"""An occupation."""
+Global___Trait: _TypeAlias = Trait  # noqa: Y015
 
 class _IdentifierType:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -188,9 +280,12 @@ Global___Limits: _TypeAlias = Limits  # noqa: Y015
 TREATMENT_FIELD_NUMBER: _builtins.int
 IDENTIFIER_TYPE_FIELD_NUMBER: _builtins.int
 LIMITS_FIELD_NUMBER: _builtins.int
+TRAIT_FIELD_NUMBER: _builtins.int
 treatment: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Treatment.ValueType]
 """How the field is treated. Unspecified on a field that can hold text is an error of the schema."""
 identifier_type: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___IdentifierType.ValueType]
 """With TREATMENT_IDENTIFIER: the type. Unspecified means that the sibling field `type` says it."""
 limits: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Limits]
 """What the value must satisfy. Unset means no limit."""
+trait: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Trait.ValueType]
+"""With TREATMENT_TRAIT: which trait. Unspecified is an error of the schema."""

@@ -1,0 +1,200 @@
+"""Resolving everything: Spark says what all events show, one task holds the graph."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+import pyarrow as pa
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from spark_jobs.identity.decisions import build_standing
+from spark_jobs.identity.guards import UNIQUE
+from spark_jobs.identity.holdings import HANDED_ON
+from spark_jobs.identity.lake_state import event_columns, to_polars
+from spark_jobs.identity.sightings import ALIAS, HOLDINGS, LINK, OBSERVED, TOKEN, combine, observe
+from spark_jobs.identity.state import find_holdings, find_versions, rows_of_all
+from spark_jobs.lake import tables
+from spark_jobs.lake.schemas import Table
+
+_AT_ONCE = 200_000
+"""How many events are looked at at once: enough that a frame's cost does not count, little beside the memory."""
+_MATCH = "match"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The identity graph: rows of identity.links, identity.quarantine and identity.people."""
+
+    links: DataFrame
+    quarantine: DataFrame
+    people: DataFrame
+
+
+def resolve(events: DataFrame, decisions: DataFrame, matches: DataFrame | None = None) -> Graph:
+    """Resolve all tokens of events as the decisions (rows of identity.decisions) want it.
+
+    It acts, because what changed hands must be known before its events are looked at. The graph is held in one task.
+    """
+    plain = build_observed(events).localCheckpoint()
+    holdings = _find_holdings(plain)
+    observed = plain if holdings.is_empty() else _as_held(plain, events, holdings).localCheckpoint()
+    given = observed.withColumn("weight", F.lit(None).cast("double"))
+    if matches is not None:
+        given = given.unionByName(
+            matches.select(
+                F.lit(_MATCH).alias("kind"), F.col("token_a").alias("a"), F.col("token_b").alias("b"), "weight"
+            ),
+            allowMissingColumns=True,
+        )
+    return build_graph(given, holdings, build_standing(to_polars(decisions)))
+
+
+def build_observed(events: DataFrame, holdings: pl.DataFrame | None = None, only: pl.Series | None = None) -> DataFrame:
+    """What events show, as rows of `OBSERVED`; see `observe`."""
+
+    def look(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        found = combine(observe(part, holdings, only) for part in _parts(batches))
+        yield from found.to_arrow().cast(schema).to_batches()
+
+    schema = _plain_schema(OBSERVED)
+    shown = events.select(*event_columns(events)).mapInArrow(look, from_arrow_schema(schema))
+    return shown.groupBy("kind", "a", "b").agg(
+        *(F.min(name).alias(name) for name in ("type_a", "type_b", "first_at")),
+        F.max("last_at").alias("last_at"),
+        F.sum("events").alias("events"),
+    )
+
+
+def build_graph(observed: DataFrame, holdings: pl.DataFrame, standing: pl.DataFrame) -> Graph:
+    """Run the kernel in one task, and part what it gives into tables.
+
+    Args:
+        observed: Rows of `OBSERVED` with `weight`, their tokens called by `holdings`; and matches.
+        holdings: Rows of `HOLDINGS`.
+        standing: The decisions that count.
+    """
+    outputs = {
+        table.name: table for table in (tables.IDENTITY_LINKS, tables.IDENTITY_QUARANTINE, tables.IDENTITY_PEOPLE)
+    }
+    schema = _together(outputs.values())
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        given = _frame(batches, _plain_schema({**OBSERVED, "weight": pl.Float64()}))
+        matched = given.filter(pl.col("kind") == _MATCH).select(
+            "weight", pl.col("a").alias("token_a"), pl.col("b").alias("token_b")
+        )
+        rows = rows_of_all(given.filter(pl.col("kind") != _MATCH).drop("weight"), holdings, matched, standing)
+        for name, found in zip(outputs, (rows.links, rows.quarantine, rows.people), strict=True):
+            for part in found.iter_slices(_AT_ONCE):
+                yield from _widened(name, part, schema).to_batches()
+
+    found = observed.coalesce(1).mapInArrow(run, from_arrow_schema(schema)).localCheckpoint()
+    return Graph(*(found.where(F.col("of") == name).select(*table.schema.names) for name, table in outputs.items()))
+
+
+def build_history(history: DataFrame, people: DataFrame, newest: DataFrame | None = None) -> DataFrame:
+    """The history so far and, if a token belongs to somebody else than it says, one version more.
+
+    The state before is folded from the history itself and not taken from identity.people, so that a run
+    that stopped between the two writes is made good by the next one.
+
+    Args:
+        history: Rows of identity.history: all, or all of some tokens.
+        people: Whom the same tokens belong to now; those not in it are gone.
+        newest: The newest version there is (version), if it is not in `history`.
+    """
+    latest = Window.partitionBy("token").orderBy(F.desc("version"))
+    before = history.withColumn("age", F.row_number().over(latest)).where("age = 1 AND person_id IS NOT NULL")
+    newest = history.agg(F.max("version").alias("version")) if newest is None else newest
+    next_version = newest.select((F.coalesce("version", F.lit(0)) + 1).cast("bigint").alias("version"))
+    moved = (
+        before.select("token", F.col("person_id").alias("previous_person_id"))
+        .join(people.select("token", "person_id"), on="token", how="full")
+        .where("NOT (previous_person_id <=> person_id)")
+        .crossJoin(F.broadcast(next_version))
+    )
+    return history.unionByName(moved.select(*history.columns)).select(*tables.IDENTITY_HISTORY.schema.names)
+
+
+def build_versions(versions: DataFrame, history: DataFrame, known_at: datetime) -> DataFrame:
+    """The versions so far and, if the history has one more, since when that one is known.
+
+    That is when its newest event was received: so it depends on no clock of the run.
+    """
+    fresh = (
+        history.groupBy("version")
+        .agg(F.count("*").alias("moved"))
+        .join(versions, on="version", how="left_anti")
+        .withColumn("known_at", F.lit(known_at))
+    )
+    return versions.unionByName(fresh).select(*tables.IDENTITY_VERSIONS.schema.names)
+
+
+def known_until(events: DataFrame) -> datetime:
+    """When the newest of the events was received; 1970 if there is none."""
+    newest = to_polars(events.agg(F.max("received_at").alias("at")))["at"].max()
+    return newest if isinstance(newest, datetime) else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _find_holdings(plain: DataFrame) -> pl.DataFrame:
+    schema = _plain_schema(HOLDINGS)
+
+    def find(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        shown = _frame(batches, _plain_schema(OBSERVED))
+        yield from find_holdings(shown, find_versions(shown)).to_arrow().cast(schema).to_batches()
+
+    held = [(F.col(f"type_{one}") == UNIQUE) & F.col(f"type_{other}").isin(*HANDED_ON) for one, other in ("ab", "ba")]
+    of_use = plain.where((F.col("kind") == ALIAS) | ((F.col("kind") == LINK) & (held[0] | held[1])))
+    found = to_polars(of_use.coalesce(1).mapInArrow(find, from_arrow_schema(schema)))
+    return pl.concat([HOLDINGS.to_frame(), found.cast(HOLDINGS)])
+
+
+def _as_held(plain: DataFrame, events: DataFrame, holdings: pl.DataFrame) -> DataFrame:
+    """What events show, with what changed hands called by its holdings."""
+    again = holdings["token"].unique()
+    tokens = plain.sparkSession.createDataFrame(pa.table({"token": again.to_arrow().cast(pa.string())}))
+    seen = plain.where(F.col("kind").isin(TOKEN, LINK))
+    for end in ("a", "b"):
+        seen = seen.join(F.broadcast(tokens.withColumnRenamed("token", end)), on=end, how="left_anti")
+    rest = plain.where(~F.col("kind").isin(TOKEN, LINK))
+    return rest.unionByName(seen).unionByName(build_observed(events, holdings, again))
+
+
+def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[pl.DataFrame]:
+    kept: list[pa.RecordBatch] = []
+    for batch in batches:
+        kept.append(batch)
+        if sum(len(one) for one in kept) >= _AT_ONCE:
+            yield pl.DataFrame(pl.from_arrow(pa.Table.from_batches(kept)))
+            kept = []
+    if kept:
+        yield pl.DataFrame(pl.from_arrow(pa.Table.from_batches(kept)))
+
+
+def _frame(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(pa.Table.from_batches(list(batches), schema)))
+
+
+def _plain_schema(schema: Mapping[str, pl.DataType]) -> pa.Schema:
+    """The schema as Spark has it: no large strings."""
+    arrow = pl.Schema(schema).to_frame().to_arrow().schema
+    plain = [pa.string() if pa.types.is_large_string(field.type) else field.type for field in arrow]
+    return pa.schema(list(zip(arrow.names, plain, strict=True)))
+
+
+def _together(outputs: Iterable[Table]) -> pa.Schema:
+    """The columns of several tables in one, with the name of the table in `of`."""
+    columns = {field.name: field for table in outputs for field in table.schema}
+    return pa.schema([pa.field("of", pa.string()), *columns.values()])
+
+
+def _widened(name: str, rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    there = rows.with_columns(of=pl.lit(name)).to_arrow()
+    columns = [
+        there[field.name].cast(field.type) if field.name in there.column_names else pa.nulls(len(there), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)

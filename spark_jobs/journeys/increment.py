@@ -1,0 +1,122 @@
+"""Whose journeys must be built again, and since when, after events, people or conversations changed.
+
+What a person did before the journey in which something changed stays as it was: journeys are parted by what lies
+before their border, and only a purchase of an earlier journey is looked at, whose time is kept with it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from spark_jobs.journeys.touches import EVENT_COLUMNS, TALK_COLUMNS
+from spark_jobs.journeys.whose import NOBODY, PEOPLE_COLUMNS, holders, person_ids, persons
+from spark_jobs.lake import tables
+from spark_jobs.lake.files import Difference
+
+ALWAYS = -(2**62)
+"""A moment before all others, in microseconds since 1970."""
+FOUND_COLUMNS = ("event_id", "event_at", "identifiers", "conversation_id")
+JOURNEY_COLUMNS = ("person_id", "started_at", "paid_at")
+
+_COLUMNS = (EVENT_COLUMNS, PEOPLE_COLUMNS, ("conversation_id", "started_at", *TALK_COLUMNS[1:]))
+COLUMNS = {
+    table.name: columns
+    for table, columns in zip(
+        (tables.SILVER_EVENTS, tables.IDENTITY_PEOPLE, tables.SILVER_CONVERSATIONS), _COLUMNS, strict=True
+    )
+}
+"""The columns of each source that journeys are made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whose events are wanted: person_id, and since when (microseconds since 1970); and events of nobody, by id."""
+
+    people: pl.DataFrame
+    of_nobody: pl.Series
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Events to look for, since a moment, because what is known of them changed: by token and by conversation."""
+
+    tokens: pl.Series
+    conversations: pl.Series
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """What must be built again, and when these people paid last before that."""
+
+    wanted: Wanted
+    paid_before: dict[str, int]
+
+
+def search(people: Difference, conversations: Difference, all_tokens_were_known: bool) -> Search | None:
+    """What events to look for; None if only events that are new themselves can be concerned.
+
+    Args:
+        people: What changed in identity.people.
+        conversations: What changed in silver.conversations.
+        all_tokens_were_known: Whether identity.people had every token of the events that were built before; then
+            tokens that are new concern new events only.
+    """
+    moved = people.gone if all_tokens_were_known else pl.concat([people.gone, people.new])
+    talks = pl.concat([conversations.gone, conversations.new])
+    if moved.is_empty() and talks.is_empty():
+        return None
+    since = talks["started_at"].min() if moved.is_empty() else None
+    micros = ALWAYS if since is None else pl.Series([since]).cast(pl.Datetime("us", "UTC")).to_physical()[0]
+    return Search(moved["seen_as"].unique(), talks["conversation_id"].unique(), micros)
+
+
+def found(events: pl.DataFrame, wanted: Search) -> pl.DataFrame:
+    """The events that are looked for, with `FOUND_COLUMNS`."""
+    in_talk = pl.col("conversation_id").is_in(wanted.conversations.implode()).fill_null(False)
+    if wanted.tokens.is_empty():
+        return events.filter(in_talk)
+    shown = events.select(n=pl.int_range(pl.len()), token=pl.col("identifiers").list.eval(pl.element().struct["token"]))
+    named = shown.explode("token").filter(pl.col("token").is_in(wanted.tokens.implode()))["n"].unique()
+    return events.filter(in_talk | pl.int_range(pl.len()).is_in(named.implode()))
+
+
+def owners(events: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """Whose events are by an identity graph: person_id, at (microseconds) and of nobody's event its event_id."""
+    shown = events["identifiers"].explode(empty_as_null=False, keep_nulls=False).struct.field("token").unique()
+    known = holders(people.filter(pl.col("seen_as").is_in(shown.implode())))
+    person = persons(events, known)
+    return pl.DataFrame(
+        {
+            "person_id": person_ids(person, events["event_id"], known.names),
+            "at": events["event_at"].to_physical(),
+            "event_id": events["event_id"].set(pl.Series(person != NOBODY), None),
+        },
+        schema={"person_id": pl.String, "at": pl.Int64, "event_id": pl.String},
+    )
+
+
+def affected(changed: Sequence[pl.DataFrame], journeys: Callable[[pl.Series], pl.DataFrame]) -> Affected:
+    """Whose journeys must be built again: since the beginning of that in which the first change falls.
+
+    Args:
+        changed: Owners of changed events, before and after.
+        journeys: Gives the journeys so far of people, with `JOURNEY_COLUMNS`.
+    """
+    rows = pl.concat(changed)
+    first = rows.group_by("person_id").agg(pl.col("at").min())
+    theirs = journeys(first["person_id"]).with_columns(pl.col("started_at", "paid_at").to_physical())
+    theirs = theirs.join(first, on="person_id")
+    cut = theirs.filter(pl.col("started_at") <= pl.col("at")).group_by("person_id").agg(since=pl.max("started_at"))
+    # Without a journey that began before, everything of the person is since the first change.
+    people = first.join(cut, on="person_id", how="left").select("person_id", pl.coalesce("since", "at").alias("since"))
+    paid = (
+        theirs.join(people, on="person_id")
+        .filter(pl.col("started_at") < pl.col("since"))
+        .group_by("person_id")
+        .agg(pl.col("paid_at").max())
+        .drop_nulls()
+    )
+    of_nobody = rows["event_id"].drop_nulls().unique()
+    return Affected(Wanted(people, of_nobody), dict(paid.iter_rows()))
