@@ -39,6 +39,6 @@ def test_nothing_is_overspent_whatever_is_killed_when(kind: str) -> None:
 @pytest.mark.parametrize("mutant", ["unlocked", "forgetful"])
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_race_fails_without_the_defence(kind: str, mutant: str) -> None:
-    run = race(kind, "60", mutant)
+    run = race(kind, "600", mutant)
     assert run.returncode == 1
     assert "AssertionError" in run.stderr or "LedgerBroken" in run.stderr
