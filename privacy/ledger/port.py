@@ -95,7 +95,7 @@ class Charge:
     """What one partner is to pay for one question on one version of a table.
 
     `question` is the canonical hash of the question with its price, 32 bytes. The window is half open.
-    `identity_version` is that of the people whose bounds the answer keeps, 0 for none.
+    `identity_version` is that of the people whose bounds the answer keeps, 0 if it is not known.
     """
 
     partner: str

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError
 
 from privacy.dp.aggregates import ExactAggregates
 from privacy.dp.rows import PERSON, ROW_TOKEN, PersonRows, decode
@@ -16,6 +16,7 @@ from services.private_query.ports import DatasetUnavailable, ExactEngine, Snapsh
 from services.private_query.selecting import columns_for, columns_of, exact_of
 from spark_jobs.lake import tables
 from spark_jobs.lake.schemas import Table
+from spark_jobs.lake.snapshot import IDENTITY_VERSION, reflected_by
 
 CACHE_BYTES = 2 * 1024**3
 _BYTES_A_CELL = 9
@@ -43,7 +44,7 @@ class DeltaEngine(ExactEngine):
         self._decoding = threading.Lock()
 
     def pin(self, dataset: Dataset) -> Snapshot:
-        """Fix the newest version of a mart, and note the newest version of the identity graph."""
+        """Fix the newest version of a mart, and the version of the identity graph that its people are of."""
         return self._versions.pin(tables.BY_NAME[dataset.table])
 
     def aggregate(self, snapshot: Snapshot, plan: Plan, secret: bytes) -> ExactAggregates:
@@ -84,12 +85,12 @@ class DeltaEngine(ExactEngine):
 
 
 class _Versions:
-    """Knows the newest versions of tables without reading their whole logs each time."""
+    """Knows the newest versions of marts, and whose people they hold, without reading their whole logs each time."""
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._tables: dict[str, DeltaTable] = {}
-        self._identity: tuple[int, int] | None = None
+        self._identity: dict[str, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
     def pin(self, table: Table) -> Snapshot:
@@ -100,7 +101,8 @@ class _Versions:
         """
         try:
             with self._lock:
-                return Snapshot(self._newest(table).version(), self._identity_version())
+                version = self._newest(table)
+                return Snapshot(version, self._identity_version(table, version))
         except (DeltaError, OSError, pa.ArrowException):
             raise DatasetUnavailable from None
 
@@ -108,23 +110,20 @@ class _Versions:
         """Open a table at a version."""
         return DeltaTable(f"{self._root}/{table.path}", version=version)
 
-    def _newest(self, table: Table) -> DeltaTable:
+    def _newest(self, table: Table) -> int:
         known = self._tables.get(table.name)
         if known is None:
             known = self._tables[table.name] = DeltaTable(f"{self._root}/{table.path}")
         else:
             known.update_incremental()
-        return known
+        return known.version()
 
-    def _identity_version(self) -> int:
-        try:
-            history = self._newest(tables.IDENTITY_HISTORY)
-        except TableNotFoundError:
-            return 0
-        if self._identity is None or self._identity[0] != history.version():
-            found = history.to_pyarrow_table(columns=["version"])["version"]
-            self._identity = (history.version(), pc.max(found).as_py() or 0)
-        return self._identity[1]
+    def _identity_version(self, table: Table, version: int) -> int:
+        known = self._identity.get(table.name)
+        if known is None or known[0] != version:
+            said = reflected_by(self._root, table, version)
+            known = self._identity[table.name] = (version, int(said.get(IDENTITY_VERSION, 0)))
+        return known[1]
 
 
 def _read(table: DeltaTable, columns: Sequence[str], window: pc.Expression | None = None) -> pa.Table:

@@ -27,7 +27,7 @@ class DatasetUnavailable(MangroveError):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A mart at one version, and the newest version of the identity graph at that moment, 0 for none."""
+    """A mart at one version, and the version of the identity graph that its people are of, 0 if it does not say."""
 
     table_version: int
     identity_version: int

@@ -53,7 +53,7 @@ class SparkEngine(ExactEngine):
         self._pins = DeltaEngine(lake_root)
 
     def pin(self, dataset: Dataset) -> Snapshot:
-        """Fix the newest version of a mart, and note the newest version of the identity graph."""
+        """Fix the newest version of a mart, and the version of the identity graph that its people are of."""
         return self._pins.pin(dataset)
 
     def aggregate(self, snapshot: Snapshot, plan: Plan, secret: bytes) -> ExactAggregates:

@@ -5,7 +5,9 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.identity.people_of_events import build_withdrawn, with_person
 from spark_jobs.lake import tables
-from spark_jobs.lake.io import Changes, Lake
+from spark_jobs.lake.io import Changes, Lake, Reflected
+from spark_jobs.lake.schemas import Table
+from spark_jobs.lake.snapshot import IDENTITY_VERSION
 
 INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_PEOPLE, tables.SILVER_CONVERSATIONS, tables.GOLD_JOURNEYS)
 OUTPUTS = (tables.PRIVATE_CONVERSATIONS, tables.PRIVATE_JOURNEYS)
@@ -72,8 +74,15 @@ def _bounded(rows: DataFrame) -> DataFrame:
     return rows.withColumn("place", F.row_number().over(by_token)).where(F.col("place") <= MAX_ROWS_A_PERSON)
 
 
+def _reflects(lake: Lake, source: Table) -> Reflected:
+    """The version of the identity graph that a table's people are of: that which its own job read, not the newest."""
+    people = lake.reflected(source).get(tables.IDENTITY_PEOPLE.name)
+    said = {} if people is None else lake.reflected(tables.IDENTITY_PEOPLE, int(people))
+    return {name: version for name, version in said.items() if name == IDENTITY_VERSION}
+
+
 def main(lake: Lake) -> tuple[Changes, ...]:
-    """Build both marts."""
+    """Build both marts, each of which says of which version of the identity graph its people are."""
     people = lake.read(tables.IDENTITY_PEOPLE)
     events = lake.read(tables.SILVER_EVENTS).where("event_type = 'consent_changed'").transform(with_person(people))
     units = build_units(events, people).persist()
@@ -82,8 +91,13 @@ def main(lake: Lake) -> tuple[Changes, ...]:
             lake.sync(
                 tables.PRIVATE_CONVERSATIONS,
                 build_private_conversations(lake.read(tables.SILVER_CONVERSATIONS), units),
+                reflects=_reflects(lake, tables.SILVER_CONVERSATIONS),
             ),
-            lake.sync(tables.PRIVATE_JOURNEYS, build_private_journeys(lake.read(tables.GOLD_JOURNEYS), units)),
+            lake.sync(
+                tables.PRIVATE_JOURNEYS,
+                build_private_journeys(lake.read(tables.GOLD_JOURNEYS), units),
+                reflects=_reflects(lake, tables.GOLD_JOURNEYS),
+            ),
         )
     finally:
         units.unpersist()

@@ -20,6 +20,7 @@ from spark_jobs.identity.rebuild import build_history, build_versions, known_unt
 from spark_jobs.lake import tables
 from spark_jobs.lake.io import Changes, Lake
 from spark_jobs.lake.schemas import Table
+from spark_jobs.lake.snapshot import IDENTITY_VERSION
 
 INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_DECISIONS, tables.IDENTITY_MATCHES)
 OUTPUTS = (
@@ -64,6 +65,7 @@ def resolve_all(lake: Lake) -> tuple[Changes, ...]:
     reflects["known_at"] = _micros(known_at)
     history = build_history(lake.read(tables.IDENTITY_HISTORY), graph.people).localCheckpoint()
     versions = build_versions(lake.read(tables.IDENTITY_VERSIONS), history, known_at)
+    reflects[IDENTITY_VERSION] = _newest(history)
     return (
         lake.sync(tables.IDENTITY_LINKS, graph.links, reflects=reflects),
         lake.sync(tables.IDENTITY_QUARANTINE, graph.quarantine, reflects=reflects),
@@ -139,23 +141,24 @@ def _patch(lake: Lake, run: Run) -> tuple[Changes, ...]:
     moved = was.join(now, on="token", how="full", coalesce=True).filter(
         ~pl.col("previous_person_id").eq_missing(pl.col("person_id"))
     )
-    history, versions = _moves(lake, moved, run.known_at)
+    history, versions, newest = _moves(lake, moved, run.known_at)
+    reflects = {**run.reflects, IDENTITY_VERSION: newest}
 
     def patched(table: Table, rows: pl.DataFrame, old: pl.DataFrame) -> Changes:
         gone = old.select(table.key).join(rows, on=table.key, how="anti")
-        return lake.patch(table, to_spark(lake, rows, table), to_spark(lake, gone, table), reflects=run.reflects)
+        return lake.patch(table, to_spark(lake, rows, table), to_spark(lake, gone, table), reflects=reflects)
 
     return (
         patched(tables.IDENTITY_LINKS, patch.new.links, patch.old_links),
         patched(tables.IDENTITY_QUARANTINE, patch.new.quarantine, patch.old_people),
-        lake.patch(tables.IDENTITY_HISTORY, history, reflects=run.reflects),
-        lake.patch(tables.IDENTITY_VERSIONS, versions, reflects=run.reflects),
+        lake.patch(tables.IDENTITY_HISTORY, history, reflects=reflects),
+        lake.patch(tables.IDENTITY_VERSIONS, versions, reflects=reflects),
         patched(tables.IDENTITY_PEOPLE, patch.new.people, patch.old_people),
     )
 
 
-def _moves(lake: Lake, moved: pl.DataFrame, known_at: datetime) -> tuple[DataFrame, DataFrame]:
-    """The rows to add to the history and to the versions.
+def _moves(lake: Lake, moved: pl.DataFrame, known_at: datetime) -> tuple[DataFrame, DataFrame, int]:
+    """The rows to add to the history and to the versions, and the newest version with them.
 
     If the history may be ahead of the people, who moved is found out from the history itself.
     """
@@ -167,9 +170,9 @@ def _moves(lake: Lake, moved: pl.DataFrame, known_at: datetime) -> tuple[DataFra
         newest = history.agg(F.max("version").alias("version"))
         after = build_history(theirs, tokens.where("person_id IS NOT NULL"), newest)
         fresh = after.join(history, on=["version", "token"], how="left_anti").localCheckpoint()
-        return fresh, build_versions(versions, history.unionByName(fresh), known_at)
-    newest_row = versions.agg(F.max("version").alias("version")).first()
-    version = ((newest_row["version"] if newest_row else None) or 0) + 1
+        both = history.unionByName(fresh)
+        return fresh, build_versions(versions, both, known_at), _newest(both)
+    version = _newest(versions) + 1
     rows = moved.with_columns(version=pl.lit(version, pl.Int64)).select(schema.schema.names)
     added = pl.DataFrame(
         {"version": [version], "known_at": [known_at], "moved": [len(rows)]},
@@ -178,7 +181,13 @@ def _moves(lake: Lake, moved: pl.DataFrame, known_at: datetime) -> tuple[DataFra
     return (
         to_spark(lake, rows, schema),
         to_spark(lake, added if len(rows) else added.clear(), tables.IDENTITY_VERSIONS),
+        version if len(rows) else version - 1,
     )
+
+
+def _newest(versioned: DataFrame) -> int:
+    row = versioned.agg(F.max("version").alias("version")).first()
+    return (row["version"] if row else None) or 0
 
 
 def _micros(moment: datetime) -> int:

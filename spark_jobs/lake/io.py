@@ -13,7 +13,7 @@ from pyspark.sql.types import StructField, StructType
 
 from spark_jobs.lake.comparing import Changes, KeyNotUnique, build_compared, count_changes, count_first
 from spark_jobs.lake.schemas import Table
-from spark_jobs.lake.snapshot import commits_of, is_there, rows_of, shape_of, version_of, was_followed
+from spark_jobs.lake.snapshot import commits_of, is_there, reflected_by, rows_of, shape_of, version_of, was_followed
 
 __all__ = ["Changes", "KeyNotUnique", "Lake", "Reflected", "spark_schema"]
 
@@ -60,12 +60,9 @@ class Lake:
         """The table's Delta version, None if it was not made yet."""
         return version_of(self.root, table) if self.exists(table) else None
 
-    def reflected(self, table: Table) -> dict[str, int | str]:
-        """What the table's newest write said its rows were made from; empty if it said nothing."""
-        for commit in commits_of(self.root, table) if self.exists(table) else ():
-            if said := commit.get("userMetadata"):
-                return dict(json.loads(said))
-        return {}
+    def reflected(self, table: Table, version: int | None = None) -> dict[str, int | str]:
+        """What the table's newest write up to a version said its rows were made from; empty if it said nothing."""
+        return reflected_by(self.root, table, version) if self.exists(table) else {}
 
     def changes(self, table: Table, after: int) -> DataFrame | None:
         """Rows that versions later than `after` changed, from Delta's change data feed.

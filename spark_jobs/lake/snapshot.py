@@ -1,5 +1,6 @@
 """Reading a table without Spark, as Arrow, together with the version that was read."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from privacy.errors import MangroveError
 from spark_jobs.lake.schemas import Table
+
+IDENTITY_VERSION = "identity_version"
+"""Under this name a table says of which version of the identity graph its people are."""
 
 
 class TableMissing(MangroveError):
@@ -77,6 +81,20 @@ def commits_of(root: str, table: Table) -> Iterator[dict[str, Any]]:
     Each has at least `version` and `timestamp` (milliseconds since 1970).
     """
     yield from DeltaTable(table_uri(root, table), without_files=True).history()
+
+
+def reflected_by(root: str, table: Table, version: int | None = None) -> dict[str, int | str]:
+    """Return what the newest write up to a version of a table said its rows were made from; empty if it said nothing.
+
+    Args:
+        root: The lake's root.
+        table: One that is there.
+        version: The last one to look at, None for the newest.
+    """
+    for commit in commits_of(root, table):
+        if (version is None or commit["version"] <= version) and (said := commit.get("userMetadata")):
+            return dict(json.loads(said))
+    return {}
 
 
 def was_followed(root: str, table: Table, version: int) -> bool:

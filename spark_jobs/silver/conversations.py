@@ -93,8 +93,10 @@ def seconds_between(start: str, end: str) -> Column:
 
 def main(lake: Lake) -> tuple[Changes, ...]:
     """Build all conversations."""
+    versions = {table.name: lake.version(table) for table in INPUTS}
+    reflects = {name: version for name, version in versions.items() if version is not None}
     events = lake.read(tables.SILVER_EVENTS).transform(with_person(lake.read(tables.IDENTITY_PEOPLE)))
-    return (lake.sync(OUTPUT, build_conversations(events)),)
+    return (lake.sync(OUTPUT, build_conversations(events), reflects=reflects),)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Small installations for tests: a home with keys, partners, a catalogue and marts of generated people."""
 
+import json
 import random
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import write_deltalake
+from deltalake import CommitProperties, write_deltalake
 
 from privacy.pseudonyms import FileKeyProvider, make_key_file
 from services.access import hash_api_key, new_api_key
@@ -14,6 +15,7 @@ from services.private_query.catalogue import DEFAULT_CATALOGUE
 from services.settings import FILE_NAME
 from spark_jobs.lake import tables
 from spark_jobs.lake.schemas import Table
+from spark_jobs.lake.snapshot import IDENTITY_VERSION
 
 FIRST_DAY = date(2026, 1, 1)
 DAYS = 30
@@ -53,9 +55,11 @@ def conversations(people: int, *, seed: int = 1) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=tables.PRIVATE_CONVERSATIONS.schema)
 
 
-def write_mart(folder: Path, table: Table, rows: pa.Table) -> None:
-    """Append rows to a table of the home's lake: a new version."""
-    write_deltalake(str(folder / "lake" / table.path), rows, mode="append")
+def write_mart(folder: Path, table: Table, rows: pa.Table, *, identity_version: int | None = None) -> None:
+    """Append rows to a table of the home's lake: a new version, which may say of which people it is."""
+    said = None if identity_version is None else {"userMetadata": json.dumps({IDENTITY_VERSION: identity_version})}
+    path = str(folder / "lake" / table.path)
+    write_deltalake(path, rows, mode="append", commit_properties=CommitProperties(custom_metadata=said))
 
 
 def make_home(

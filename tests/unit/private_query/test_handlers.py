@@ -125,12 +125,25 @@ def test_answer_states_its_guarantee(asked: Asked) -> None:
     assert (told.max_groups_per_person, told.max_rows_per_group) == (7, 8)
 
 
-def test_identity_version_is_read_from_the_lake(asked: Asked) -> None:
-    for version in (1, 2):
-        row = {"version": version, "token": "t", "previous_person_id": None, "person_id": f"p{version}"}
-        rows = pa.Table.from_pylist([row], schema=tables.IDENTITY_HISTORY.schema)
-        write_mart(asked.folder, tables.IDENTITY_HISTORY, rows)
-        assert asked.run(price=RhoPrice(10_000 + version)).guarantee.identity_version == version
+def test_answer_names_the_identity_version_of_its_mart_and_not_the_newest(asked: Asked) -> None:
+    def told() -> int:
+        return asked.run().guarantee.identity_version
+
+    assert told() == 0
+    write_mart(asked.folder, tables.PRIVATE_CONVERSATIONS, conversations(1, seed=2), identity_version=3)
+    assert told() == 3
+    moved = {"version": 4, "token": "t", "previous_person_id": "p", "person_id": "q"}
+    write_mart(
+        asked.folder,
+        tables.IDENTITY_HISTORY,
+        pa.Table.from_pylist([moved], schema=tables.IDENTITY_HISTORY.schema),
+        identity_version=4,
+    )
+    assert told() == 3
+    write_mart(asked.folder, tables.PRIVATE_CONVERSATIONS, conversations(1, seed=3))
+    assert told() == 3
+    write_mart(asked.folder, tables.PRIVATE_CONVERSATIONS, conversations(1, seed=4), identity_version=4)
+    assert told() == 4
 
 
 def test_same_question_is_answered_from_the_ledger_until_the_table_changes(asked: Asked) -> None:

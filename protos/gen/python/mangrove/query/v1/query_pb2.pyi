@@ -901,7 +901,9 @@ class Guarantee(_message.Message):
     table_version: _builtins.int
     """The version of the dataset's table, from 0."""
     identity_version: _builtins.int
-    """The newest version of the identity graph when the answer was made, from 1; 0 when there is none."""
+    """The version of the identity graph that the people in that version of the table are of, from 1; 0 when the table
+    does not say, as one that Mangrove's own jobs did not write.
+    """
     rho_nano: _builtins.int
     """What the answer cost, billionths of rho, 1000 or more."""
     epsilon: _builtins.float
