@@ -76,6 +76,13 @@ bench-masking: setup ## masked texts a second beside Presidio, as JSON lines
 fuzz-masking: setup ## look for texts on which masking breaks its promises (10 minutes)
 	@$(BIN)/python tests/benchmarks/fuzz_masking.py --minutes 10
 
+bench-private-query: setup ## private answers beside the same questions without privacy, as JSON lines
+	@$(BIN)/python -m tests.benchmarks.bench_private_query
+
+audit-long: setup ## all attacks on private answers, as large as is worth publishing (hours)
+	@MANGROVE_AUDIT=long MANGROVE_AUDIT_ANSWERS=$${MANGROVE_AUDIT_ANSWERS:-200} MANGROVE_RACE_TRIALS=$${MANGROVE_RACE_TRIALS:-100000} \
+		$(BIN)/pytest -v tests/statistical tests/integration/test_private_audit.py tests/integration/test_ledger_race.py
+
 bench-identity-graph: setup ## 10 million links resolved, and 1 % more of them, as JSON lines
 	@$(BIN)/python -m tests.benchmarks.bench_identity_graph
 

@@ -25,8 +25,16 @@ def run(
     lake: Annotated[str, typer.Option(help="The lake's root instead of the home folder's.")] = "",
     master: MasterOption = "",
 ) -> None:
-    """Run jobs, in the pipeline's order. A run without new events changes no table."""
+    """Run jobs, in the pipeline's order. A run without new events changes no table.
+
+    After `resolve` on the home folder's own lake, its ledger follows the people who were merged or split.
+    """
     run_jobs(names, lake or Home(home).lake_root, master)
+    if not lake and {"resolve", "all"} & set(names):
+        from services.private_query.merged import follow_people
+
+        for sentence in follow_people(Home(home)):
+            typer.echo(sentence)
 
 
 @ml_app.command(epilog="Example: mangrove ml train --home .mangrove")

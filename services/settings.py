@@ -181,7 +181,9 @@ class QuerySettings(_Section):
 
     `tls_client_ca` asks every partner for a certificate of that authority. `ledger` is the path of an SQLite file,
     or a PostgreSQL address such as `postgresql://mangrove@db.example.com/ledger`, which several services may share;
-    `env:NAME` takes either from the environment, where a password may stand.
+    `env:NAME` takes either from the environment, where a password may stand. `engine` says where exact aggregates
+    are computed: "embedded", in the service itself, or on "spark", for marts that do not fit into its memory;
+    `spark_master` is a cluster such as spark://host:7077 then, empty for this machine.
     """
 
     address: Address = "127.0.0.1:50052"
@@ -192,6 +194,8 @@ class QuerySettings(_Section):
     reflection: bool = False
     ledger: str = "ledger/ledger.sqlite"
     catalogue: str = "catalogue.toml"
+    engine: Literal["embedded", "spark"] = "embedded"
+    spark_master: str = ""
     drain_s: float = Field(10.0, gt=0)
 
 

@@ -24,6 +24,7 @@ from services.demo.stages import Stages
 from services.demo.summary import print_summary
 from services.installation import api_key_of, install
 from services.keys import key_provider
+from services.private_query.merged import follow_people
 from services.settings import Home
 from services.simulator.commands import send_world
 from services.simulator.truth import write_truth
@@ -123,6 +124,7 @@ def _refine_and_learn(home: Home, truth_path: Path, stages: Stages) -> tuple[Pai
     try:
         lake = Lake(spark, home.lake_root)
         _run_jobs(lake, stages)
+        follow_people(home)
         mlflow = home.path(home.settings.mlflow)
         with stages.stage("train"):
             training = train(home.lake_root, mlflow)

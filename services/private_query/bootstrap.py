@@ -15,10 +15,10 @@ from services.keys import key_provider
 from services.private_query.catalogue import load_catalogue
 from services.private_query.engine import DeltaEngine
 from services.private_query.ledgers import open_ledger
-from services.private_query.ports import Ports
+from services.private_query.ports import ExactEngine, Ports
 from services.private_query.receipts import receipted
 from services.private_query.servicer import SERVICE, PrivateQueryServicer, add_to_server
-from services.settings import Home
+from services.settings import Home, QuerySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class QueryService:
     options: ServerOptions
     authenticator: Authenticator
     servicer: PrivateQueryServicer
+    engine: ExactEngine
     ledger: Ledger
     audit: AuditLog
     metrics_port: int
@@ -39,9 +40,10 @@ class QueryService:
         )
 
     def close(self) -> None:
-        """Let go of the ledger and flush the audit, after the server has drained."""
+        """Let go of the ledger and of the engine, and flush the audit, after the server has drained."""
         self.audit.flush()
         self.ledger.close()
+        self.engine.close()
 
 
 def build(
@@ -73,8 +75,10 @@ def build(
     )
     audit = AuditLog(home.path(home.settings.audit))
     ledger = open_ledger(home)
-    ports = Ports(catalogue, DeltaEngine(home.lake_root), ledger, truncation_secret, receipted(Signer(receipt_secret)))
-    return QueryService(options, authenticator, PrivateQueryServicer(ports), ledger, audit, settings.metrics_port)
+    engine = _engine(settings, home.lake_root)
+    ports = Ports(catalogue, engine, ledger, truncation_secret, receipted(Signer(receipt_secret)))
+    servicer = PrivateQueryServicer(ports)
+    return QueryService(options, authenticator, servicer, engine, ledger, audit, settings.metrics_port)
 
 
 def from_home(home: Home, address: str = "") -> QueryService:
@@ -106,6 +110,16 @@ async def serve(service: QueryService) -> None:
         if endpoint is not None:
             endpoint.close()
         service.close()
+
+
+def _engine(settings: QuerySettings, lake_root: str) -> ExactEngine:
+    if settings.engine == "embedded":
+        return DeltaEngine(lake_root)
+    # Spark takes seconds to import and starts a JVM: only who asks for it waits.
+    from services.private_query.spark_engine import SparkEngine
+    from spark_jobs.session import spark_session
+
+    return SparkEngine(spark_session("mangrove-query", settings.spark_master), lake_root)
 
 
 def _file(home: Home, name: str) -> Path | None:

@@ -122,15 +122,10 @@ def verify(
 @app.command(epilog="Example: mangrove budget follow --home .mangrove")
 def follow(home: HomeOption = DEFAULT_HOME) -> None:
     """Recompute what people lost who were merged or split since they were asked about, and write it down."""
-    from services.private_query.ledgers import open_book
-    from services.private_query.merged import follow as run
-    from services.private_query.merged import sentences
+    from services.private_query.merged import follow_people
     from services.settings import Home
 
-    installation = Home(home)
-    book = open_book(installation)
-    run(book, installation.lake_root)
-    for sentence in sentences(book, installation.lake_root):
+    for sentence in follow_people(Home(home)):
         typer.echo(sentence)
 
 

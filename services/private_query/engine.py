@@ -54,6 +54,10 @@ class DeltaEngine(ExactEngine):
         except _BROKEN:
             raise DatasetUnavailable from None
 
+    def close(self) -> None:
+        """Forget the decoded rows."""
+        self._held.clear()
+
     def _rows(self, snapshot: Snapshot, plan: Plan, secret: bytes) -> PersonRows:
         key = (plan.dataset.name, plan.dataset.digest)
         held = self._held.get(key)

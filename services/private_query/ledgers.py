@@ -29,6 +29,16 @@ def open_book(home: Home) -> Book:
     return Book(PostgresStore(where) if _is_postgres(where) else SqliteStore(home.path(where)))
 
 
+def has_ledger(home: Home) -> bool:
+    """Say whether a home folder has a ledger: an SQLite file that is there, or any PostgreSQL address.
+
+    Raises:
+        LedgerUnavailable: if the environment does not hold the address that it should.
+    """
+    where = _ledger_address(home)
+    return _is_postgres(where) or home.path(where).exists()
+
+
 def _ledger_address(home: Home) -> str:
     where = home.settings.query.ledger
     if not where.startswith("env:"):

@@ -11,11 +11,29 @@ from privacy.dp.types import NanoRho
 from privacy.ledger.book import Book
 from privacy.ledger.chain import Fact
 from privacy.ledger.port import as_rho
+from services.private_query.ledgers import has_ledger, open_book
+from services.settings import Home
 from spark_jobs.lake.snapshot import is_there, table_uri
 from spark_jobs.lake.tables import IDENTITY_HISTORY
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+def follow_people(home: Home) -> list[str]:
+    """Let the ledger of a home folder, if it has one, follow the people of its lake, and say what that came to.
+
+    Raises:
+        LedgerUnavailable: if the ledger cannot be read or written.
+    """
+    if not has_ledger(home):
+        return []
+    book = open_book(home)
+    try:
+        follow(book, home.lake_root)
+        return list(sentences(book, home.lake_root))
+    finally:
+        book.close()
 
 
 def follow(book: Book, lake_root: str) -> None:

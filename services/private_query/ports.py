@@ -57,6 +57,10 @@ class ExactEngine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class MeasureNoise:

@@ -43,7 +43,7 @@ class SparkEngine(ExactEngine):
     """The marts below one lake root, read by Spark at the version that delta-rs pinned.
 
     Args:
-        spark: A session with Delta.
+        spark: A session with Delta; the engine's own once it is closed.
         lake_root: A local folder or a URL such as s3a://bucket/lake.
     """
 
@@ -65,6 +65,10 @@ class SparkEngine(ExactEngine):
             return _put_together(summed.toArrow(), plan)
         except PySparkException:
             raise DatasetUnavailable from None
+
+    def close(self) -> None:
+        """Stop the session."""
+        self._spark.stop()
 
     def _rows(self, snapshot: Snapshot, plan: Plan) -> DataFrame:
         labels, numbers = columns_for(plan)

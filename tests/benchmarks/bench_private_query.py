@@ -5,7 +5,7 @@ some channels, week by week: the whole handler, ledger on disk included, before 
 Filters change from round to round, so no answer is reused. The peer is DuckDB with the same SQL in the same rounds,
 over the files of the table, and over a copy of it in DuckDB's own memory. All use the same two threads.
 
-Example: python tests/benchmarks/bench_private_query.py --rounds 200
+Example: python -m tests.benchmarks.bench_private_query --rounds 200
 """
 
 import argparse

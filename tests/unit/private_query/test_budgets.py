@@ -1,6 +1,8 @@
 """What operators see of budgets and change, through the commands."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -144,6 +146,22 @@ def test_ledger_address_may_stand_in_the_environment(home: Path, monkeypatch: py
     spend(home, 30_000_000)
     assert rows(output(home, "budget", "show"))["conversations", "ada"][1] == "0.03"
     assert not (home / "ledger").exists()
+
+
+def test_following_makes_no_ledger_where_there_is_none(home: Path) -> None:
+    assert output(home, "budget", "follow") == ""
+    assert not (home / "ledger").exists()
+
+
+@pytest.mark.spark
+@pytest.mark.slow
+def test_jobs_that_resolve_people_let_the_ledger_follow(home: Path) -> None:
+    spend(home, 30_000_000)
+    command = [sys.executable, "-m", "services.cli", "lake", "run", "resolve", "--home", str(home)]
+    run = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+    assert "conversations: rho 0.03 was spent on answers" in run.stdout
+    kinds = [json.loads(line)["kind"] for line in output(home, "budget", "history").splitlines()]
+    assert kinds == ["declared", "charge", "commit", "identity"]
 
 
 def test_ledger_follows_people_who_merge(home: Path) -> None:
