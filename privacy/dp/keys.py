@@ -51,11 +51,11 @@ class PublicKeys:
         """
         if not places:
             return np.zeros(rows, np.int64)
-        cells = places[0].astype(np.int64)
+        cells = places[0].astype(np.int64, copy=len(places) > 1)
         for place, values in zip(places[1:], self.values[1:], strict=True):
             cells *= len(values)
             cells += place
-        for place in places:
+        for place in places if len(places) > 1 else ():
             if len(place) and place.min() < 0:
                 cells[place < 0] = -1
         return cells

@@ -101,9 +101,13 @@ def _measurement(scale: float) -> Any:
     return make_gaussian(*space, scale=scale)
 
 
+@functools.lru_cache(maxsize=4096)
+def _mapped(scale: float, sensitivity: float) -> Fraction:
+    return Fraction(_measurement(scale).map(sensitivity)) * NANO
+
+
 def _noise(scale: Fraction, sensitivity: float) -> Noise:
-    measurement = _measurement(float(scale))
-    return Noise(scale, Fraction(measurement.map(sensitivity)) * NANO, measurement)
+    return Noise(scale, _mapped(float(scale), sensitivity), _measurement(float(scale)))
 
 
 def calibrate(share: Share) -> Noise:

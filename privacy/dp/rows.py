@@ -31,9 +31,9 @@ class Codes:
     labels: tuple[str, ...] = field(repr=False)
     numbers: Ints = field(repr=False)
 
-    def places(self, wanted: Mapping[str, int]) -> npt.NDArray[np.int32]:
+    def places(self, wanted: Mapping[str, int]) -> npt.NDArray[np.int64]:
         """Give for each number of a label its place in `wanted`, -1 for none; the last entry is that of no label."""
-        return np.array([*(wanted.get(label, -1) for label in self.labels), -1], np.int32)
+        return np.array([*(wanted.get(label, -1) for label in self.labels), -1], np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ class Numbers:
 
     def take(self, places: Ints) -> "Numbers":
         """Give some of the rows."""
-        return Numbers(self.values[places], None if self.known is None else self.known[places])
+        return Numbers(self.values.take(places), None if self.known is None else self.known.take(places))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

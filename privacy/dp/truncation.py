@@ -23,9 +23,10 @@ from privacy.dp.types import ContributionBounds
 _SEAL = object()
 
 DENSE = 2**23
-"""Up to so many pairs of a person and a group, one number is held for each pair there could be (64 MB)."""
+"""Up to so many pairs of a person and a group, each pair that there could be is looked at."""
 
-_BLOCK = 16384
+_BLOCK = 2**18
+_NARROWEST = 2**11
 _NO_LOT = np.uint32(2**32 - 1)
 _MOST_PASSES = 24
 
@@ -105,37 +106,42 @@ def truncate(
     own = contributions if inside.all() else contributions.take(np.flatnonzero(inside))
     salts = keys.salts(key)
     bound = _dense if len(own.lots) * keys.size <= DENSE else _sparse
-    rows_by_cell, persons_by_cell, kept, places = bound(own, salts, bounds, with_rows=with_rows)
-    held = np.bincount(own.people, minlength=len(own.lots))
+    rows_by_cell, persons_by_cell, held, kept, places = bound(own, salts, bounds, with_rows=with_rows)
     rows = own.take(places) if with_rows else None
     return BoundedContributions(rows_by_cell, persons_by_cell, rows, held, kept, bounds, keys, seal=_SEAL)
 
 
-_Bound = tuple[Cells, Cells, Cells, Ints]
+_Bound = tuple[Cells, Cells, Cells, Cells, Ints]
+"""Rows and people that each group kept; rows that each person had, and kept; the places of the kept rows."""
 
 
 def _dense(own: Contributions, salts: Lots, bounds: ContributionBounds, *, with_rows: bool) -> _Bound:
-    """Bound people in a matrix with one row a group and one column a person, some columns at a time."""
+    """Bound people in matrices with one row a group and one column a person, so many people that caches hold one."""
     people, groups = len(own.lots), len(salts)
-    pairs = own.cells * people
-    pairs += own.people
-    counts = np.bincount(pairs, minlength=groups * people)
-    most = np.minimum(counts, bounds.rows).astype(np.uint16).reshape(groups, people)
-    stays = np.empty((groups, people), np.bool_) if with_rows else None
     rows_by_cell, persons_by_cell = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
-    kept_by_person = np.empty(people, np.int64)
-    for start in range(0, people, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        present = most[:, block] > 0
+    held, kept_by_person = np.empty(people, np.int64), np.empty(people, np.int64)
+    places = [np.zeros(0, np.int64)]
+    width = max(_NARROWEST, _BLOCK // max(groups, 1))
+    starts = np.arange(0, people + width, width)
+    ends = np.searchsorted(own.people, starts)
+    for start, first, end in zip(starts[:-1].tolist(), ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+        block = slice(start, min(start + width, people))
+        size = block.stop - start
+        pairs = own.cells[first:end] * size
+        pairs += own.people[first:end]
+        pairs -= start
+        counts = np.bincount(pairs, minlength=groups * size)
+        held[block] = counts.reshape(groups, size).sum(axis=0)
+        kept = np.minimum(counts, bounds.rows).astype(np.uint16).reshape(groups, size)
+        present = kept > 0
         _cut_groups(present, salts, own.lots[block], bounds.groups)
-        kept = most[:, block] * present
+        kept *= present
         rows_by_cell += kept.sum(axis=1, dtype=np.int64)
         persons_by_cell += np.count_nonzero(present, axis=1)
         kept_by_person[block] = kept.sum(axis=0, dtype=np.int64)
-        if stays is not None:
-            stays[:, block] = present
-    places = pairs[:0] if stays is None else _kept_places(pairs, counts, stays.ravel(), bounds.rows)
-    return rows_by_cell, persons_by_cell, kept_by_person, places
+        if with_rows:
+            places.append(first + _kept_places(pairs, counts, present.ravel(), bounds.rows))
+    return rows_by_cell, persons_by_cell, held, kept_by_person, np.concatenate(places)
 
 
 def _cut_groups(present: Truths, salts: Lots, lots: Lots, most: int) -> None:
@@ -191,7 +197,8 @@ def _sparse(own: Contributions, salts: Lots, bounds: ContributionBounds, *, with
     within = _within(person, lots, bounds.groups, people)
     kept = np.minimum(counts, bounds.rows) * within
     places = _kept_places(number, counts, within, bounds.rows) if with_rows else pairs[:0]
-    return _sums(cell, kept, groups), _sums(cell, within, groups), _sums(person, kept, people), places
+    held = np.bincount(own.people, minlength=people)
+    return _sums(cell, kept, groups), _sums(cell, within, groups), held, _sums(person, kept, people), places
 
 
 def _within(person: Cells, lots: Lots, most: int, people: int) -> Truths:

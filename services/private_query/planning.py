@@ -1,5 +1,6 @@
 """From a question to a plan: rules are checked and the price is fixed before any data is touched."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -83,6 +84,7 @@ class Plan:
         return Charge(*versions, self.question, self.price, *window, identity_version)
 
 
+@functools.lru_cache(maxsize=4096)
 def week_of(day: date) -> str:
     """Name the ISO week of a day, such as 2026-W05."""
     year, week, _ = day.isocalendar()

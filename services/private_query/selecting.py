@@ -54,7 +54,7 @@ def contributions_of(rows: PersonRows, plan: Plan) -> tuple[Contributions, Keys]
     cells, keys = _cells(rows, plan, places)
     measured = {measure.column for measure in plan.asked.measures if measure.column in rows.numbers}
     contributions = Contributions(
-        rows.people[places],
+        rows.people.take(places),
         rows.lots,
         cells,
         {name: rows.numbers[name].take(places) for name in measured},
@@ -96,13 +96,15 @@ def _cells(rows: PersonRows, plan: Plan, places: Ints) -> tuple[Cells, Keys]:
     keys = plan.keys
     if isinstance(keys, PublicKeys):
         own = (_key_places(rows, name, values) for name, values in zip(keys.names, keys.values, strict=True))
-        return keys.number([lookup[numbers[places]] for lookup, numbers in own], len(places)), keys
+        return keys.number([lookup.take(numbers.take(places)) for lookup, numbers in own], len(places)), keys
     labels = tuple(
         values if values is not None else rows.codes[name].labels
         for name, values in zip(keys.names, keys.values, strict=True)
     )
     found = (_key_places(rows, name, own) for name, own in zip(keys.names, labels, strict=True))
-    candidate_keys, cells = candidates(keys.names, labels, [lookup[numbers[places]] for lookup, numbers in found])
+    candidate_keys, cells = candidates(
+        keys.names, labels, [lookup.take(numbers.take(places)) for lookup, numbers in found]
+    )
     return cells, candidate_keys
 
 
