@@ -95,6 +95,8 @@ def _newest(lake_root: str) -> int | None:
     if not is_there(lake_root, IDENTITY_HISTORY):
         return 0
     files = pa.table(DeltaTable(table_uri(lake_root, IDENTITY_HISTORY)).get_add_actions(flatten=True))
+    if not files.num_rows:
+        return 0
     if "max.version" not in files.schema.names:
         return None
     newest: int | None = pc.max(files["max.version"]).as_py()

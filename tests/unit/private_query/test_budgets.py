@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from typer.testing import CliRunner, Result
 
 from privacy.dp.types import NanoRho
@@ -151,6 +151,12 @@ def test_ledger_address_may_stand_in_the_environment(home: Path, monkeypatch: py
 def test_following_makes_no_ledger_where_there_is_none(home: Path) -> None:
     assert output(home, "budget", "follow") == ""
     assert not (home / "ledger").exists()
+
+
+def test_following_an_empty_graph_finds_nobody_merged(home: Path) -> None:
+    DeltaTable.create(str(home / "lake" / tables.IDENTITY_HISTORY.path), tables.IDENTITY_HISTORY.schema)
+    spend(home, 30_000_000)
+    assert "up to version 0 of the identity graph nobody in them was merged" in output(home, "budget", "follow")
 
 
 @pytest.mark.spark
