@@ -166,16 +166,17 @@ def _moment(value: Any) -> str:
     return str(value.isoformat(timespec="microseconds").replace("+00:00", "Z") if hasattr(value, "hour") else value)
 
 
-def make(root: str, table: Table) -> None:
-    """Make a table as declared if it is not there; one that an older version made gets the columns declared since."""
+def make(root: str, table: Table) -> bool:
+    """Make a table as declared, and say whether it was so: one of an older version gets the columns declared since."""
     uri = table_uri(root, table)
     if not is_there(root, table):
         DeltaTable.create(uri, table.schema, configuration=dict(table.properties))
-        return
+        return False
     there, _ = shape_of(root, table)
     missing = [field for field in Schema.from_arrow(table.schema).fields if field.name not in there]
     if missing:
         DeltaTable(uri, without_files=True).alter.add_columns(missing)
+    return not missing
 
 
 def replace_files(
