@@ -35,10 +35,12 @@ from spark_jobs.lake.files import (
     replace_files,
     rows_at,
     share_out,
+    written,
 )
 from spark_jobs.lake.io import Changes, Lake
+from spark_jobs.lake.keyed import counted
 from spark_jobs.lake.schemas import Table
-from spark_jobs.lake.snapshot import rows_of, table_uri
+from spark_jobs.lake.snapshot import rows_of
 
 INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_PEOPLE, tables.SILVER_CONVERSATIONS)
 
@@ -176,10 +178,10 @@ def _replacement(
 ) -> _Replacement:
     of_table = [(task.files, done) for task, done in rewritten if task.table is table and done is not None]
     gone = pl.concat([pl.DataFrame(table.schema.empty_table()), *(done.gone for _, done in of_table)])
-    new = read_all(table, [_file(lake, table, part) for part in parts], table.schema.names)
+    new = read_all(table, written(lake.root, table, parts), table.schema.names)
     rests = [part for _, done in of_table for part in done.rest]
     replaced = [file for files, _ in of_table for file in files]
-    return _Replacement(replaced, [*rests, *parts], _counted(table, new, gone, lake))
+    return _Replacement(replaced, [*rests, *parts], counted(table, new, gone, rows_of(lake.root, table)))
 
 
 def _together(files: list[Rows]) -> list[list[Rows]]:
@@ -193,20 +195,6 @@ def _together(files: list[Rows]) -> list[list[Rows]]:
         groups[-1].append(file)
         room -= file.count
     return groups
-
-
-def _file(lake: Lake, table: Table, part: Part) -> Rows:
-    return Rows(f"{table_uri(lake.root, table)}/{part.path}", part.path, part.size, 0, part.rows)
-
-
-def _counted(table: Table, new: pl.DataFrame, gone: pl.DataFrame, lake: Lake) -> Changes:
-    """Count by key what replacing `gone` by `new` changes."""
-    keys = list(table.key)
-    both = new.select(*keys, new=new.hash_rows()).join(gone.select(*keys, old=gone.hash_rows()), on=keys)
-    inserted, deleted = len(new) - len(both), len(gone) - len(both)
-    updated = int((both["new"] != both["old"]).sum())
-    before = rows_of(lake.root, table)
-    return Changes(table.name, inserted, updated, deleted, before + inserted - deleted)
 
 
 def _unchanged(lake: Lake, table: Table) -> Changes:

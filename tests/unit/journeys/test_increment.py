@@ -121,7 +121,7 @@ def test_files_are_replaced_in_one_commit_and_the_rows_that_differ_are_told(tmp_
     changed = difference(root, table, (1, 2), ("step", "gap_s"), 10)
     assert (changed.gone.rows(), changed.new.rows()) == ([(1, None)], [(1, 5.0)])
     assert difference(root, table, (1, 2), ("step",), 10).new.is_empty()
-    assert difference(root, table, (1, 2), ("step",), 1) is None
+    assert difference(root, table, (1, 2), ("step", "gap_s"), 1) is None
     assert json.loads(DeltaTable(f"{root}/{table.path}").history(1)[0]["userMetadata"]) == {"silver.events": 5}
 
 
