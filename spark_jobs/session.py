@@ -30,7 +30,8 @@ _LOCAL = {
     "spark.sql.shuffle.partitions": str(max(2, os.cpu_count() or 2)),
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
-    "spark.driver.memory": "2g",
+    # Spark's own variable, which it would not look at beside a setting.
+    "spark.driver.memory": os.environ.get("SPARK_DRIVER_MEMORY", "2g"),
     # Local runs are many short queries: planning them anew at each shuffle costs more than it saves.
     "spark.sql.adaptive.enabled": "false",
     "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={(_HERE / 'log4j2.properties').as_uri()}",

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 import polars as pl
-import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from spark_jobs.identity.sightings import EVENTS
 from spark_jobs.identity.state import MATCHES
 from spark_jobs.lake import tables
 from spark_jobs.lake.files import scan
-from spark_jobs.lake.io import Lake
 from spark_jobs.lake.schemas import Table
 from spark_jobs.lake.snapshot import is_there
 
@@ -68,9 +66,3 @@ def event_columns(events: DataFrame) -> Sequence[str]:
 def to_polars(rows: DataFrame) -> pl.DataFrame:
     """Collect rows; only what is known to be small."""
     return pl.DataFrame(pl.from_arrow(rows.toArrow()))
-
-
-def to_spark(lake: Lake, rows: pl.DataFrame, table: Table) -> DataFrame:
-    """Make a frame of Spark of those of a table's columns that are there."""
-    schema = pa.schema([table.schema.field(name) for name in rows.columns])
-    return lake.spark.createDataFrame(rows.to_arrow().cast(schema))

@@ -1,12 +1,12 @@
-"""Resolving everything: Spark says what all events show, one task holds the graph."""
+"""Resolving everything: Spark says what all events show, one task holds the graph and writes it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import polars as pl
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -17,26 +17,36 @@ from spark_jobs.identity.lake_state import event_columns, to_polars
 from spark_jobs.identity.sightings import ALIAS, HOLDINGS, LINK, OBSERVED, TOKEN, combine, observe
 from spark_jobs.identity.state import find_holdings, find_versions, rows_of_all
 from spark_jobs.lake import tables
-from spark_jobs.lake.schemas import Table
+from spark_jobs.lake.files import Part, write_part
 
 _AT_ONCE = 200_000
 """How many events are looked at at once: enough that a frame's cost does not count, little beside the memory."""
+_ROWS_OF_FILE = 500_000
 _MATCH = "match"
+_PARTS = pa.schema(
+    [("of", pa.string()), ("path", pa.string()), ("size", pa.int64()), ("stats", pa.string()), ("rows", pa.int64())]
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The identity graph: rows of identity.links, identity.quarantine and identity.people."""
+    """The identity graph: data files of identity.links, identity.quarantine and identity.people, in no version yet."""
 
-    links: DataFrame
-    quarantine: DataFrame
-    people: DataFrame
+    links: list[Part]
+    quarantine: list[Part]
+    people: list[Part]
 
 
-def resolve(events: DataFrame, decisions: DataFrame, matches: DataFrame | None = None) -> Graph:
+def resolve(root: str, events: DataFrame, decisions: DataFrame, matches: DataFrame | None = None) -> Graph:
     """Resolve all tokens of events as the decisions (rows of identity.decisions) want it.
 
-    It acts, because what changed hands must be known before its events are looked at. The graph is held in one task.
+    The graph is held in one task.
+
+    Args:
+        root: The root of a lake in which the tables of the graph were made.
+        events: Rows of silver.events.
+        decisions: Rows of identity.decisions.
+        matches: Rows of identity.matches.
     """
     plain = build_observed(events).localCheckpoint()
     holdings = _find_holdings(plain)
@@ -49,7 +59,7 @@ def resolve(events: DataFrame, decisions: DataFrame, matches: DataFrame | None =
             ),
             allowMissingColumns=True,
         )
-    return build_graph(given, holdings, build_standing(to_polars(decisions)))
+    return write_graph(root, given, holdings, build_standing(to_polars(decisions)))
 
 
 def build_observed(events: DataFrame, holdings: pl.DataFrame | None = None, only: pl.Series | None = None) -> DataFrame:
@@ -68,18 +78,16 @@ def build_observed(events: DataFrame, holdings: pl.DataFrame | None = None, only
     )
 
 
-def build_graph(observed: DataFrame, holdings: pl.DataFrame, standing: pl.DataFrame) -> Graph:
-    """Run the kernel in one task, and part what it gives into tables.
+def write_graph(root: str, observed: DataFrame, holdings: pl.DataFrame, standing: pl.DataFrame) -> Graph:
+    """Run the kernel in one task, and write what it gives.
 
     Args:
+        root: The root of a lake in which the tables of the graph were made.
         observed: Rows of `OBSERVED` with `weight`, their tokens called by `holdings`; and matches.
         holdings: Rows of `HOLDINGS`.
         standing: The decisions that count.
     """
-    outputs = {
-        table.name: table for table in (tables.IDENTITY_LINKS, tables.IDENTITY_QUARANTINE, tables.IDENTITY_PEOPLE)
-    }
-    schema = _together(outputs.values())
+    outputs = (tables.IDENTITY_LINKS, tables.IDENTITY_QUARANTINE, tables.IDENTITY_PEOPLE)
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         given = _frame(batches, _plain_schema({**OBSERVED, "weight": pl.Float64()}))
@@ -87,50 +95,47 @@ def build_graph(observed: DataFrame, holdings: pl.DataFrame, standing: pl.DataFr
             "weight", pl.col("a").alias("token_a"), pl.col("b").alias("token_b")
         )
         rows = rows_of_all(given.filter(pl.col("kind") != _MATCH).drop("weight"), holdings, matched, standing)
-        for name, found in zip(outputs, (rows.links, rows.quarantine, rows.people), strict=True):
-            for part in found.iter_slices(_AT_ONCE):
-                yield from _widened(name, part, schema).to_batches()
+        for table, found in zip(outputs, (rows.links, rows.quarantine, rows.people), strict=True):
+            for some in found.iter_slices(_ROWS_OF_FILE) if len(found) else ():
+                part = {"of": table.name, **asdict(write_part(root, table, some))}
+                yield pa.RecordBatch.from_pylist([part], _PARTS)
 
-    found = observed.coalesce(1).mapInArrow(run, from_arrow_schema(schema)).localCheckpoint()
-    return Graph(*(found.where(F.col("of") == name).select(*table.schema.names) for name, table in outputs.items()))
+    said = observed.coalesce(1).mapInArrow(run, from_arrow_schema(_PARTS)).collect()
+    parts = {table.name: [Part(*row[1:]) for row in said if row["of"] == table.name] for table in outputs}
+    return Graph(*parts.values())
 
 
-def build_history(history: DataFrame, people: DataFrame, newest: DataFrame | None = None) -> DataFrame:
-    """The history so far and, if a token belongs to somebody else than it says, one version more.
+def build_history(history: pl.DataFrame, people: pl.DataFrame, newest: int) -> pl.DataFrame:
+    """The rows of one version more, if a token belongs to somebody else than the history says; else none.
 
     The state before is folded from the history itself and not taken from identity.people, so that a run
     that stopped between the two writes is made good by the next one.
 
     Args:
         history: Rows of identity.history: all, or all of some tokens.
-        people: Whom the same tokens belong to now; those not in it are gone.
-        newest: The newest version there is (version), if it is not in `history`.
+        people: Whom the same tokens belong to now (token, person_id); those not in it are gone.
+        newest: The newest version there is, 0 if there is none.
     """
-    latest = Window.partitionBy("token").orderBy(F.desc("version"))
-    before = history.withColumn("age", F.row_number().over(latest)).where("age = 1 AND person_id IS NOT NULL")
-    newest = history.agg(F.max("version").alias("version")) if newest is None else newest
-    next_version = newest.select((F.coalesce("version", F.lit(0)) + 1).cast("bigint").alias("version"))
-    moved = (
-        before.select("token", F.col("person_id").alias("previous_person_id"))
-        .join(people.select("token", "person_id"), on="token", how="full")
-        .where("NOT (previous_person_id <=> person_id)")
-        .crossJoin(F.broadcast(next_version))
+    latest = history.sort("version").unique("token", keep="last").filter(pl.col("person_id").is_not_null())
+    was = latest.select("token", previous_person_id="person_id")
+    return (
+        was.join(people.select("token", "person_id"), on="token", how="full", coalesce=True)
+        .filter(~pl.col("previous_person_id").eq_missing(pl.col("person_id")))
+        .select(pl.lit(newest + 1, pl.Int64).alias("version"), "token", "previous_person_id", "person_id")
     )
-    return history.unionByName(moved.select(*history.columns)).select(*tables.IDENTITY_HISTORY.schema.names)
 
 
-def build_versions(versions: DataFrame, history: DataFrame, known_at: datetime) -> DataFrame:
-    """The versions so far and, if the history has one more, since when that one is known.
+def build_versions(versions: pl.DataFrame, history: pl.DataFrame, known_at: datetime) -> pl.DataFrame:
+    """The rows that are missing: versions that the history has, and since when they are known.
 
-    That is when its newest event was received: so it depends on no clock of the run.
+    That is when the newest event was received: so it depends on no clock of the run.
     """
-    fresh = (
-        history.groupBy("version")
-        .agg(F.count("*").alias("moved"))
-        .join(versions, on="version", how="left_anti")
-        .withColumn("known_at", F.lit(known_at))
+    return (
+        history.join(versions, on="version", how="anti")
+        .group_by("version")
+        .agg(moved=pl.len().cast(pl.Int64))
+        .select("version", pl.lit(known_at).cast(pl.Datetime("us", "UTC")).alias("known_at"), "moved")
     )
-    return versions.unionByName(fresh).select(*tables.IDENTITY_VERSIONS.schema.names)
 
 
 def known_until(events: DataFrame) -> datetime:
@@ -183,18 +188,3 @@ def _plain_schema(schema: Mapping[str, pl.DataType]) -> pa.Schema:
     arrow = pl.Schema(schema).to_frame().to_arrow().schema
     plain = [pa.string() if pa.types.is_large_string(field.type) else field.type for field in arrow]
     return pa.schema(list(zip(arrow.names, plain, strict=True)))
-
-
-def _together(outputs: Iterable[Table]) -> pa.Schema:
-    """The columns of several tables in one, with the name of the table in `of`."""
-    columns = {field.name: field for table in outputs for field in table.schema}
-    return pa.schema([pa.field("of", pa.string()), *columns.values()])
-
-
-def _widened(name: str, rows: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    there = rows.with_columns(of=pl.lit(name)).to_arrow()
-    columns = [
-        there[field.name].cast(field.type) if field.name in there.column_names else pa.nulls(len(there), field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from spark_jobs.identity.area import distinct
 from spark_jobs.identity.decisions import build_standing
 from spark_jobs.identity.guards import fingerprint
 from spark_jobs.identity.increment import News, increment
-from spark_jobs.identity.lake_state import LakeState, event_columns, to_polars, to_spark
-from spark_jobs.identity.rebuild import build_history, build_versions, known_until, resolve
+from spark_jobs.identity.lake_state import LakeState, event_columns, to_polars
+from spark_jobs.identity.rebuild import Graph, build_history, build_versions, known_until, resolve
 from spark_jobs.lake import tables
+from spark_jobs.lake.files import make, read_all, replace_files, scan, written
 from spark_jobs.lake.io import Changes, Lake
+from spark_jobs.lake.keyed import append, patch, replace_all
 from spark_jobs.lake.schemas import Table
 from spark_jobs.lake.snapshot import IDENTITY_VERSION
 
@@ -52,27 +53,53 @@ def main(lake: Lake) -> tuple[Changes, ...]:
     The people are written last, the history before them: a run that stopped on its way is made good by the next one.
     """
     reflects = reflects_of(lake)
-    run = increment_of(lake, reflects)
+    run = increment_of(lake, reflects) if _made(lake) else None
     return resolve_all(lake) if run is None else _patch(lake, run)
 
 
 def resolve_all(lake: Lake) -> tuple[Changes, ...]:
     """Resolve all tokens, whatever the tables hold."""
     reflects = reflects_of(lake)
+    _made(lake)
     events = lake.read(tables.SILVER_EVENTS)
-    graph = resolve(events, lake.read(tables.IDENTITY_DECISIONS), lake.read(tables.IDENTITY_MATCHES))
+    graph = resolve(lake.root, events, lake.read(tables.IDENTITY_DECISIONS), lake.read(tables.IDENTITY_MATCHES))
     known_at = known_until(events)
-    reflects["known_at"] = _micros(known_at)
-    history = build_history(lake.read(tables.IDENTITY_HISTORY), graph.people).localCheckpoint()
-    versions = build_versions(lake.read(tables.IDENTITY_VERSIONS), history, known_at)
-    reflects[IDENTITY_VERSION] = _newest(history)
-    return (
-        lake.sync(tables.IDENTITY_LINKS, graph.links, reflects=reflects),
-        lake.sync(tables.IDENTITY_QUARANTINE, graph.quarantine, reflects=reflects),
-        lake.sync(tables.IDENTITY_HISTORY, history, reflects=reflects),
-        lake.sync(tables.IDENTITY_VERSIONS, versions, reflects=reflects),
-        lake.sync(tables.IDENTITY_PEOPLE, graph.people, reflects=reflects),
+    return write_all(lake, graph, known_at, {**reflects, "known_at": _micros(known_at)})
+
+
+def write_all(lake: Lake, graph: Graph, known_at: datetime, reflects: Reflected) -> tuple[Changes, ...]:
+    """Let a graph of all tokens be the tables' content.
+
+    Args:
+        lake: The lake, with the tables of the graph.
+        graph: Its data files.
+        known_at: When the newest event that it rests on was received.
+        reflects: What the tables reflect then, beside the version of the graph.
+    """
+    root = lake.root
+    history, versions = (scan(root, table).collect() for table in (tables.IDENTITY_HISTORY, tables.IDENTITY_VERSIONS))
+    people = written(root, tables.IDENTITY_PEOPLE, graph.people)
+    fresh = build_history(history, read_all(tables.IDENTITY_PEOPLE, people, ("token", "person_id")), _newest(history))
+    fresh_versions = build_versions(versions, pl.concat([history, fresh]), known_at)
+    told = {**reflects, IDENTITY_VERSION: _newest(pl.concat([versions, fresh_versions]))}
+    changes = (
+        replace_all(root, tables.IDENTITY_LINKS, graph.links, told),
+        replace_all(root, tables.IDENTITY_QUARANTINE, graph.quarantine, told),
+        append(root, tables.IDENTITY_HISTORY, fresh, told),
+        append(root, tables.IDENTITY_VERSIONS, fresh_versions, told),
+        replace_all(root, tables.IDENTITY_PEOPLE, graph.people, told),
     )
+    # Rules that alter no row must be told all the same, or each run to come would resolve everything.
+    for table in OUTPUTS:
+        if lake.reflected(table).get("rules") != told["rules"]:
+            replace_files(root, table, [], [], told)
+    return changes
+
+
+def _made(lake: Lake) -> bool:
+    """Make the tables as declared, and say whether they were so."""
+    were = [make(lake.root, table) for table in OUTPUTS]
+    return all(were)
 
 
 def reflects_of(lake: Lake) -> dict[str, int | str]:
@@ -135,9 +162,9 @@ def _touched(lake: Lake, before: tuple[Reflected, ...], now: Reflected) -> pl.Se
 
 
 def _patch(lake: Lake, run: Run) -> tuple[Changes, ...]:
-    patch = increment(LakeState(lake.root), run.news)
-    was = patch.old_people.select("token", previous_person_id="person_id")
-    now = patch.new.people.select("token", "person_id")
+    found = increment(LakeState(lake.root), run.news)
+    was = found.old_people.select("token", previous_person_id="person_id")
+    now = found.new.people.select("token", "person_id")
     moved = was.join(now, on="token", how="full", coalesce=True).filter(
         ~pl.col("previous_person_id").eq_missing(pl.col("person_id"))
     )
@@ -145,49 +172,38 @@ def _patch(lake: Lake, run: Run) -> tuple[Changes, ...]:
     reflects = {**run.reflects, IDENTITY_VERSION: newest}
 
     def patched(table: Table, rows: pl.DataFrame, old: pl.DataFrame) -> Changes:
-        gone = old.select(table.key).join(rows, on=table.key, how="anti")
-        return lake.patch(table, to_spark(lake, rows, table), to_spark(lake, gone, table), reflects=reflects)
+        return patch(lake.root, table, rows, old.select(table.key), reflects)
 
     return (
-        patched(tables.IDENTITY_LINKS, patch.new.links, patch.old_links),
-        patched(tables.IDENTITY_QUARANTINE, patch.new.quarantine, patch.old_people),
-        lake.patch(tables.IDENTITY_HISTORY, history, reflects=reflects),
-        lake.patch(tables.IDENTITY_VERSIONS, versions, reflects=reflects),
-        patched(tables.IDENTITY_PEOPLE, patch.new.people, patch.old_people),
+        patched(tables.IDENTITY_LINKS, found.new.links, found.old_links),
+        patched(tables.IDENTITY_QUARANTINE, found.new.quarantine, found.old_people),
+        append(lake.root, tables.IDENTITY_HISTORY, history, reflects),
+        append(lake.root, tables.IDENTITY_VERSIONS, versions, reflects),
+        patched(tables.IDENTITY_PEOPLE, found.new.people, found.old_people),
     )
 
 
-def _moves(lake: Lake, moved: pl.DataFrame, known_at: datetime) -> tuple[DataFrame, DataFrame, int]:
+def _moves(lake: Lake, moved: pl.DataFrame, known_at: datetime) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """The rows to add to the history and to the versions, and the newest version with them.
 
     If the history may be ahead of the people, who moved is found out from the history itself.
     """
-    history, versions = lake.read(tables.IDENTITY_HISTORY), lake.read(tables.IDENTITY_VERSIONS)
-    schema = tables.IDENTITY_HISTORY
-    if lake.reflected(tables.IDENTITY_HISTORY) != lake.reflected(tables.IDENTITY_PEOPLE):
-        tokens = to_spark(lake, moved.select("token", "person_id"), schema)
-        theirs = history.join(F.broadcast(tokens.select("token")), on="token", how="left_semi")
-        newest = history.agg(F.max("version").alias("version"))
-        after = build_history(theirs, tokens.where("person_id IS NOT NULL"), newest)
-        fresh = after.join(history, on=["version", "token"], how="left_anti").localCheckpoint()
-        both = history.unionByName(fresh)
-        return fresh, build_versions(versions, both, known_at), _newest(both)
-    version = _newest(versions) + 1
-    rows = moved.with_columns(version=pl.lit(version, pl.Int64)).select(schema.schema.names)
-    added = pl.DataFrame(
-        {"version": [version], "known_at": [known_at], "moved": [len(rows)]},
-        schema={"version": pl.Int64, "known_at": pl.Datetime("us", "UTC"), "moved": pl.Int64},
-    )
-    return (
-        to_spark(lake, rows, schema),
-        to_spark(lake, added if len(rows) else added.clear(), tables.IDENTITY_VERSIONS),
-        version if len(rows) else version - 1,
-    )
+    versions = scan(lake.root, tables.IDENTITY_VERSIONS).collect()
+    if lake.reflected(tables.IDENTITY_HISTORY) == lake.reflected(tables.IDENTITY_PEOPLE):
+        rows = moved.with_columns(version=pl.lit(_newest(versions) + 1, pl.Int64))
+        fresh = rows.select(tables.IDENTITY_HISTORY.schema.names)
+        return fresh, build_versions(versions, fresh, known_at), max(_newest(versions), _newest(fresh))
+    history = scan(lake.root, tables.IDENTITY_HISTORY).collect()
+    theirs = history.join(moved, on="token", how="semi")
+    here = moved.select("token", "person_id").filter(pl.col("person_id").is_not_null())
+    fresh = build_history(theirs, here, _newest(history))
+    both = pl.concat([history, fresh])
+    return fresh, build_versions(versions, both, known_at), _newest(both)
 
 
-def _newest(versioned: DataFrame) -> int:
-    row = versioned.agg(F.max("version").alias("version")).first()
-    return (row["version"] if row else None) or 0
+def _newest(versions: pl.DataFrame) -> int:
+    newest = versions["version"].max()
+    return newest if isinstance(newest, int) else 0
 
 
 def _micros(moment: datetime) -> int:

@@ -1,7 +1,9 @@
 """Whose journeys must be built again, and since when, after events, people or conversations changed.
 
 What a person did before the journey in which something changed stays as it was: journeys are parted by what lies
-before their border, and only a purchase of an earlier journey is looked at, whose time is kept with it.
+before their border, and only a purchase of an earlier journey is looked at, whose time is kept with it. And a row that
+ended longer before the change than the longest pause in a journey comes out as it was: nothing that changed belongs to
+it, or follows it in its journey at once.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,15 +11,17 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from spark_jobs.journeys.rules import PAUSE, PAUSE_OF_CHANNEL
+from spark_jobs.journeys.sessionisation import micros
 from spark_jobs.journeys.touches import EVENT_COLUMNS, TALK_COLUMNS
-from spark_jobs.journeys.whose import NOBODY, PEOPLE_COLUMNS, holders, person_ids, persons
+from spark_jobs.journeys.whose import NOBODY, PEOPLE_COLUMNS, holders, naming, person_ids, persons, tokens_of
 from spark_jobs.lake import tables
 from spark_jobs.lake.files import Difference
 
 ALWAYS = -(2**62)
 """A moment before all others, in microseconds since 1970."""
 FOUND_COLUMNS = ("event_id", "event_at", "identifiers", "conversation_id")
-JOURNEY_COLUMNS = ("person_id", "started_at", "paid_at")
+JOURNEY_COLUMNS = ("person_id", "started_at", "ended_at", "paid_at")
 
 _COLUMNS = (EVENT_COLUMNS, PEOPLE_COLUMNS, ("conversation_id", "started_at", *TALK_COLUMNS[1:]))
 COLUMNS = {
@@ -28,12 +32,19 @@ COLUMNS = {
 }
 """The columns of each source that journeys are made of."""
 
+_LONGEST_PAUSE = micros(max(PAUSE, *PAUSE_OF_CHANNEL.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whose events are wanted: person_id, and since when (microseconds since 1970); and events of nobody, by id."""
+    """Whose events are wanted, as identity.people has them, and those of nobody, by their ids.
+
+    `people` has person_id; since, the moment since which their events are wanted; and settled: their rows that ended
+    before that moment come out as they were. Both are microseconds since 1970. `tokens` are all that these people hold.
+    """
 
     people: pl.DataFrame
+    tokens: pl.Series
     of_nobody: pl.Series
 
 
@@ -75,17 +86,12 @@ def search(people: Difference, conversations: Difference, all_tokens_were_known:
 def found(events: pl.DataFrame, wanted: Search) -> pl.DataFrame:
     """The events that are looked for, with `FOUND_COLUMNS`."""
     in_talk = pl.col("conversation_id").is_in(wanted.conversations.implode()).fill_null(False)
-    if wanted.tokens.is_empty():
-        return events.filter(in_talk)
-    shown = events.select(n=pl.int_range(pl.len()), token=pl.col("identifiers").list.eval(pl.element().struct["token"]))
-    named = shown.explode("token").filter(pl.col("token").is_in(wanted.tokens.implode()))["n"].unique()
-    return events.filter(in_talk | pl.int_range(pl.len()).is_in(named.implode()))
+    return events.filter(in_talk | pl.Series(naming(events, wanted.tokens)))
 
 
 def owners(events: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """Whose events are by an identity graph: person_id, at (microseconds) and of nobody's event its event_id."""
-    shown = events["identifiers"].explode(empty_as_null=False, keep_nulls=False).struct.field("token").unique()
-    known = holders(people.filter(pl.col("seen_as").is_in(shown.implode())))
+    known = holders(people, tokens_of(events))
     person = persons(events, known)
     return pl.DataFrame(
         {
@@ -97,20 +103,27 @@ def owners(events: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def affected(changed: Sequence[pl.DataFrame], journeys: Callable[[pl.Series], pl.DataFrame]) -> Affected:
+def affected(
+    changed: Sequence[pl.DataFrame], journeys: Callable[[pl.Series], pl.DataFrame], graph: pl.DataFrame
+) -> Affected:
     """Whose journeys must be built again: since the beginning of that in which the first change falls.
 
     Args:
         changed: Owners of changed events, before and after.
         journeys: Gives the journeys so far of people, with `JOURNEY_COLUMNS`.
+        graph: identity.people as it is now, with `PEOPLE_COLUMNS`.
     """
     rows = pl.concat(changed)
     first = rows.group_by("person_id").agg(pl.col("at").min())
-    theirs = journeys(first["person_id"]).with_columns(pl.col("started_at", "paid_at").to_physical())
+    theirs = journeys(first["person_id"]).with_columns(pl.col("started_at", "ended_at", "paid_at").to_physical())
     theirs = theirs.join(first, on="person_id")
-    cut = theirs.filter(pl.col("started_at") <= pl.col("at")).group_by("person_id").agg(since=pl.max("started_at"))
-    # Without a journey that began before, everything of the person is since the first change.
-    people = first.join(cut, on="person_id", how="left").select("person_id", pl.coalesce("since", "at").alias("since"))
+    settled = pl.col("at") - _LONGEST_PAUSE
+    reached = theirs.filter((pl.col("started_at") <= pl.col("at")) & (pl.col("ended_at") > settled))
+    cut = reached.group_by("person_id").agg(since=pl.max("started_at"))
+    # Without a journey that reaches so far, everything that changes is since the first change.
+    people = first.join(cut, on="person_id", how="left").select(
+        "person_id", pl.coalesce("since", "at").alias("since"), settled.alias("settled")
+    )
     paid = (
         theirs.join(people, on="person_id")
         .filter(pl.col("started_at") < pl.col("since"))
@@ -118,5 +131,6 @@ def affected(changed: Sequence[pl.DataFrame], journeys: Callable[[pl.Series], pl
         .agg(pl.col("paid_at").max())
         .drop_nulls()
     )
+    tokens = graph.filter(pl.col("person_id").is_in(people["person_id"].implode()))["seen_as"]
     of_nobody = rows["event_id"].drop_nulls().unique()
-    return Affected(Wanted(people, of_nobody), dict(paid.iter_rows()))
+    return Affected(Wanted(people, tokens, of_nobody), dict(paid.iter_rows()))

@@ -9,8 +9,9 @@ import polars as pl
 
 from spark_jobs.journeys import increment
 from spark_jobs.journeys.increment import Affected
-from spark_jobs.journeys.kernel import BEGINS, OUTPUTS
+from spark_jobs.journeys.kernel import BEGINS, ENDS, OUTPUTS
 from spark_jobs.journeys.tasks import (
+    SLICE,
     Bucket,
     Dealing,
     Finding,
@@ -34,10 +35,12 @@ from spark_jobs.lake.files import (
     replace_files,
     rows_at,
     share_out,
+    written,
 )
 from spark_jobs.lake.io import Changes, Lake
+from spark_jobs.lake.keyed import counted
 from spark_jobs.lake.schemas import Table
-from spark_jobs.lake.snapshot import rows_of, table_uri
+from spark_jobs.lake.snapshot import rows_of
 
 INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_PEOPLE, tables.SILVER_CONVERSATIONS)
 
@@ -46,7 +49,7 @@ STRETCH = 500_000
 BUCKET = 5_000_000
 """Events of a bucket of people, about: what a task holds at once."""
 SHARE_CHANGED = 0.2
-"""If more of a source changed, everything is built again."""
+"""If more of a source changed, or more of the people are concerned, everything is built again."""
 
 _KNEW = "identity.people of silver.events"
 _Versions = dict[str, int | None]
@@ -73,13 +76,12 @@ def main(lake: Lake) -> tuple[Changes, ...]:
     if (knew := lake.reflected(tables.IDENTITY_PEOPLE).get(tables.SILVER_EVENTS.name)) is not None:
         reflects[_KNEW] = knew
     run = _Run(lake, versions, reflects)
-    for table in OUTPUTS:
-        make(lake.root, table)
+    were_whole = [make(lake.root, table) for table in OUTPUTS]
     said = [lake.reflected(table) for table in OUTPUTS]
-    if all(one == reflects for one in said):
+    if all(were_whole) and all(one == reflects for one in said):
         return tuple(_unchanged(lake, table) for table in OUTPUTS)
     # A run that was killed between two tables left them saying different things.
-    if any(one != said[0] for one in said) or not said[0]:
+    if not all(were_whole) or any(one != said[0] for one in said) or not said[0]:
         return _rebuilt(run)
     concerned = _affected(run, said[0])
     return _rebuilt(run) if concerned is None else _patched(run, concerned)
@@ -120,7 +122,9 @@ def _affected(run: _Run, said: dict[str, int | str]) -> Affected | None:
     now = read_all(tables.IDENTITY_PEOPLE, run.files(tables.IDENTITY_PEOPLE), PEOPLE_COLUMNS)
     graphs = (now, _people_at(root, said) if len(people.gone) + len(people.new) else now)
     owned = [increment.owners(side, graph) for side, graph in zip(sides, graphs, strict=True)]
-    return increment.affected(owned, lambda ids: _journeys_of(run.lake, ids))
+    concerned = increment.affected(owned, lambda ids: _journeys_of(run.lake, ids), now)
+    most_people = SHARE_CHANGED * now["person_id"].n_unique()
+    return None if len(concerned.wanted.people) > most_people else concerned
 
 
 def _people_at(root: str, said: dict[str, int | str]) -> pl.DataFrame:
@@ -140,12 +144,12 @@ def _patched(run: _Run, concerned: Affected) -> tuple[Changes, ...]:
     lake, people = run.lake, concerned.wanted.people
     if people.is_empty():
         return tuple(_unchanged(lake, table) for table in OUTPUTS)
-    since = int(people["since"].min())  # type: ignore[arg-type]
+    since, settled = (int(people[name].min()) for name in ("since", "settled"))  # type: ignore[arg-type]
     built = _built(run, run.files(tables.SILVER_EVENTS, ("event_at", since)), concerned)
     tasks = [
-        Rewriting(lake.root, table, begins, file, people)
+        Rewriting(lake.root, table, begins, files, people)
         for table, begins in zip(OUTPUTS, BEGINS, strict=True)
-        for file in rows_at(lake.root, table, lake.version(table), (begins, since))
+        for files in _together(rows_at(lake.root, table, lake.version(table), (ENDS, settled)))
     ]
     rewritten = list(zip(tasks, _in_tasks(lake, rewrite, tasks), strict=True))
     replacements = [_replacement(lake, table, parts, rewritten) for table, parts in zip(OUTPUTS, built, strict=True)]
@@ -172,25 +176,25 @@ class _Replacement:
 def _replacement(
     lake: Lake, table: Table, parts: list[Part], rewritten: Sequence[tuple[Rewriting, Rewritten | None]]
 ) -> _Replacement:
-    of_table = [(task.file, done) for task, done in rewritten if task.table is table and done is not None]
+    of_table = [(task.files, done) for task, done in rewritten if task.table is table and done is not None]
     gone = pl.concat([pl.DataFrame(table.schema.empty_table()), *(done.gone for _, done in of_table)])
-    new = read_all(table, [_file(lake, table, part) for part in parts], table.schema.names)
+    new = read_all(table, written(lake.root, table, parts), table.schema.names)
     rests = [part for _, done in of_table for part in done.rest]
-    return _Replacement([file for file, _ in of_table], [*rests, *parts], _counted(table, new, gone, lake))
+    replaced = [file for files, _ in of_table for file in files]
+    return _Replacement(replaced, [*rests, *parts], counted(table, new, gone, rows_of(lake.root, table)))
 
 
-def _file(lake: Lake, table: Table, part: Part) -> Rows:
-    return Rows(f"{table_uri(lake.root, table)}/{part.path}", part.path, part.size, 0, part.rows)
-
-
-def _counted(table: Table, new: pl.DataFrame, gone: pl.DataFrame, lake: Lake) -> Changes:
-    """Count by key what replacing `gone` by `new` changes."""
-    keys = list(table.key)
-    both = new.select(*keys, new=new.hash_rows()).join(gone.select(*keys, old=gone.hash_rows()), on=keys)
-    inserted, deleted = len(new) - len(both), len(gone) - len(both)
-    updated = int((both["new"] != both["old"]).sum())
-    before = rows_of(lake.root, table)
-    return Changes(table.name, inserted, updated, deleted, before + inserted - deleted)
+def _together(files: list[Rows]) -> list[list[Rows]]:
+    """Put small files together, that each increment leaves some of."""
+    groups: list[list[Rows]] = []
+    room = 0
+    for file in sorted(files, key=lambda file: file.count):
+        if file.count > room:
+            groups.append([])
+            room = SLICE
+        groups[-1].append(file)
+        room -= file.count
+    return groups
 
 
 def _unchanged(lake: Lake, table: Table) -> Changes:
@@ -206,6 +210,7 @@ def _built(run: _Run, events: Sequence[Rows], concerned: Affected | None) -> lis
     folder = f"{work.replace('s3a://', 's3://')}/{uuid.uuid4()}"
     lists = Lists(run.files(tables.IDENTITY_PEOPLE), run.files(tables.SILVER_CONVERSATIONS))
     wanted = None if concerned is None else concerned.wanted
+    people = None if wanted is None else wanted.people
     paid_before = {} if concerned is None else concerned.paid_before
     try:
         shares = share_out(events, tasks, STRETCH)
@@ -216,7 +221,7 @@ def _built(run: _Run, events: Sequence[Rows], concerned: Affected | None) -> lis
         built = _in_tasks(
             lake,
             build_bucket,
-            [Bucket(paths, buckets, lists.people, paid_before, lake.root) for paths in files.values()],
+            [Bucket(paths, buckets, lists.people, paid_before, people, lake.root) for paths in files.values()],
         )
     finally:
         _remove(lake, work)

@@ -17,6 +17,8 @@ OUTPUTS = (tables.GOLD_SESSIONS, tables.GOLD_JOURNEYS, tables.GOLD_JOURNEY_STEPS
 """What is built, in the order of the fields of `Built`."""
 BEGINS = ("started_at", "started_at", "started_at", "changed_at")
 """The column of each that says when the row begins."""
+ENDS = "ended_at"
+"""The column of all that says when it ends."""
 _ABANDONED = rules.OUTCOMES.index("abandoned")
 
 

@@ -87,6 +87,7 @@ def step_rows(events: Events, walked: Walk, journey_ids: pl.Series) -> pl.DataFr
             "channel": named(rules.CHANNELS, walked.channel),
             "stage": named(rules.STAGES, walked.stage),
             "started_at": events.moments(first),
+            "ended_at": events.moments(last),
             "dwell_s": pl.Series(dwell).scatter(ends, None),
             "events": last - first + 1,
         }
@@ -106,6 +107,7 @@ def transition_rows(events: Events, walked: Walk, journey_ids: pl.Series, abando
             "from_channel": named(rules.CHANNELS, walked.channel[left]),
             "to_channel": named(rules.CHANNELS, walked.channel[to]),
             "changed_at": events.moments(walked.steps.first[to]),
+            "ended_at": events.moments(walked.steps.last[to]),
             "gap_s": (events.at[walked.steps.first[to]] - events.at[walked.steps.last[left]]) / 1e6,
             "returns": walked.returns[to],
             "back_and_forth": walked.back[to],

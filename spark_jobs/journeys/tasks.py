@@ -12,17 +12,25 @@ import numpy as np
 import polars as pl
 
 from spark_jobs.journeys.increment import FOUND_COLUMNS, Search, Wanted, found
-from spark_jobs.journeys.kernel import BEGINS, OUTPUTS, Built, build
+from spark_jobs.journeys.kernel import ENDS, OUTPUTS, Built, build
 from spark_jobs.journeys.runs import NEVER, Numbers
 from spark_jobs.journeys.touches import EVENT_COLUMNS, TALK_COLUMNS, in_order, talks_of, touches
-from spark_jobs.journeys.whose import NOBODY, PEOPLE_COLUMNS, Holders, holders, person_ids, persons
+from spark_jobs.journeys.whose import (
+    NOBODY,
+    PEOPLE_COLUMNS,
+    Holders,
+    holders,
+    naming,
+    person_ids,
+    persons,
+    tokens_of,
+)
 from spark_jobs.lake import tables
 from spark_jobs.lake.files import Part, Rows, read_all, read_rows, write_part
 from spark_jobs.lake.schemas import Table
 
-SLICE = 250_000
-"""Rows of a data file, about: files are slices of time, so that an increment finds the late rows in few of them."""
-_MOST_SLICES = 8
+SLICE = 125_000
+"""Rows of a data file, about: files are slices of time, so that an increment rewrites few of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +54,25 @@ class Dealing:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Build everything of the people of a bucket from files with their events; `paid_before` as `kernel.build` has."""
+    """Build everything of the people of a bucket from files with their events.
+
+    `paid_before` as `kernel.build` has it; of `people`, if not None, rows that are settled are not written.
+    """
 
     files: list[str]
     buckets: int
-    people: list[Rows]
+    names: list[Rows]
     paid_before: Mapping[str, int]
+    people: pl.DataFrame | None
     root: str
 
 
 def deal(task: Dealing) -> list[tuple[int, str]]:
     """Deal events out: the buckets that got some, and the file with them, as often as there are files."""
-    known = holders(read_all(tables.IDENTITY_PEOPLE, task.lists.people, PEOPLE_COLUMNS))
+    people = read_all(tables.IDENTITY_PEOPLE, task.lists.people, PEOPLE_COLUMNS)
     talks = talks_of(read_all(tables.SILVER_CONVERSATIONS, task.lists.conversations, TALK_COLUMNS))
-    since = None if task.wanted is None else _since(task.wanted, known)
     dealt = []
-    for stretch in task.share:
-        events = read_rows(tables.SILVER_EVENTS, stretch, EVENT_COLUMNS)
-        person = persons(events, known)
-        if task.wanted is not None and since is not None:
-            at = events["event_at"].to_physical().to_numpy()
-            of_nobody = (person == NOBODY) & events["event_id"].is_in(task.wanted.of_nobody.implode()).to_numpy()
-            there = of_nobody | ((person != NOBODY) & (since[person] <= at))
-            events, person = events.filter(pl.Series(there)), person[there]
+    for events, person in _whole(task.share, people) if task.wanted is None else _some(task.share, people, task.wanted):
         for bucket, rows in _parted(touches(events, person, talks), task.buckets):
             path = f"{task.folder}/{uuid.uuid4()}.arrow"
             rows.lazy().sink_ipc(path, mkdir=True)
@@ -76,9 +80,36 @@ def deal(task: Dealing) -> list[tuple[int, str]]:
     return dealt
 
 
+def _whole(share: list[Rows], people: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, Numbers]]:
+    """All events of a share, in stretches, and whose they are."""
+    known = holders(people)
+    for stretch in share:
+        events = read_rows(tables.SILVER_EVENTS, stretch, EVENT_COLUMNS)
+        yield events, persons(events, known)
+
+
+def _some(share: list[Rows], people: pl.DataFrame, wanted: Wanted) -> Iterator[tuple[pl.DataFrame, Numbers]]:
+    """The events of a share that are wanted, and whose they are."""
+    named = []
+    for stretch in share:
+        events = read_rows(tables.SILVER_EVENTS, stretch, EVENT_COLUMNS)
+        of_nobody = events["event_id"].is_in(wanted.of_nobody.implode()).to_numpy()
+        named.append(events.filter(pl.Series(of_nobody | naming(events, wanted.tokens))))
+    events = pl.concat(named)
+    known = holders(people, tokens_of(events))
+    person = persons(events, known)
+    at = events["event_at"].to_physical().to_numpy()
+    of_nobody = events["event_id"].is_in(wanted.of_nobody.implode()).to_numpy()
+    there = np.where(person == NOBODY, of_nobody, _since(wanted, known)[person] <= at)
+    yield events.filter(pl.Series(there)), person[there]
+
+
 def _since(wanted: Wanted, known: Holders) -> Numbers:
     """Since when events of each person, by number, are wanted."""
-    numbered = known.names.to_frame().with_row_index("n").join(wanted.people, on="person_id")
+    numbers = known.tokens["person"].unique()
+    numbered = pl.DataFrame({"n": numbers, "person_id": known.names.gather(numbers)}).join(
+        wanted.people, on="person_id"
+    )
     since = np.full(len(known.names) + 1, NEVER)
     since[numbered["n"].to_numpy()] = numbered["since"].to_numpy()
     return since
@@ -96,22 +127,29 @@ def _parted(rows: pl.DataFrame, buckets: int) -> Iterator[tuple[int, pl.DataFram
 
 def build_bucket(task: Bucket) -> list[list[Part]]:
     """Build and write everything of a bucket: the data files of each table of `OUTPUTS`."""
-    names = read_all(tables.IDENTITY_PEOPLE, task.people, ("person_id",))["person_id"]
+    names = read_all(tables.IDENTITY_PEOPLE, task.names, ("person_id",))["person_id"]
     built = build_people(pl.scan_ipc(task.files).collect(), names, task.buckets, task.paid_before)
-    frames = (built.sessions, built.journeys, built.steps, built.transitions)
+    frames = [built.sessions, built.journeys, built.steps, built.transitions]
+    if task.people is not None:
+        frames = [rows.filter(_can_differ(rows, task.people)) for rows in frames]
     return [
-        [write_part(task.root, table, rows) for rows in _slices(frame, begins)]
-        for table, frame, begins in zip(OUTPUTS, frames, BEGINS, strict=True)
+        [write_part(task.root, table, part) for part in _slices(rows)]
+        for table, rows in zip(OUTPUTS, frames, strict=True)
     ]
 
 
-def _slices(rows: pl.DataFrame, begins: str) -> Iterator[pl.DataFrame]:
-    slices = min(_MOST_SLICES, len(rows) // SLICE)
+def _can_differ(rows: pl.DataFrame, people: pl.DataFrame) -> pl.Series:
+    settled = rows.select("person_id").join(people, on="person_id", how="left", maintain_order="left")["settled"]
+    return (rows[ENDS].to_physical() >= settled).fill_null(False)
+
+
+def _slices(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    slices = len(rows) // SLICE
     if slices <= 1:
         if len(rows):
             yield rows
         return
-    at = rows[begins].to_physical().to_numpy()
+    at = rows[ENDS].to_physical().to_numpy()
     edges = np.quantile(at[:: max(1, len(at) // 10_000)], np.arange(1, slices) / slices)
     place = np.searchsorted(edges, at)
     for number in range(slices):
@@ -146,28 +184,28 @@ def build_people(
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """Take the rows of people that begin since a moment, as `Wanted` has them, out of a data file of a table."""
+    """Take the rows that are built again of people, as `Wanted` has them, out of data files of a table."""
 
     root: str
     table: Table
     begins: str
-    file: Rows
+    files: list[Rows]
     people: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """A data file without some of its rows: those, and the rest as a new file; none if there is no rest."""
+    """Data files without some of their rows: those, and the rest as a new file; none if there is no rest."""
 
     gone: pl.DataFrame
     rest: list[Part]
 
 
 def rewrite(task: Rewriting) -> Rewritten | None:
-    """Write the rest of a file anew; None if nothing is to be taken out."""
-    rows = read_rows(task.table, task.file, task.table.schema.names)
+    """Write the rest of files anew, as one; None if nothing is to be taken out."""
+    rows = read_all(task.table, task.files, task.table.schema.names)
     since = rows.select("person_id").join(task.people, on="person_id", how="left", maintain_order="left")["since"]
-    gone = (since <= rows[task.begins].to_physical()).fill_null(False)
+    gone = (since <= rows[task.begins].to_physical()).fill_null(False) & _can_differ(rows, task.people)
     if not gone.any():
         return None
     rest = rows.filter(~gone)

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from spark_jobs.identity.guards import RULES
+from spark_jobs.journeys.runs import Truths
 
 PEOPLE_COLUMNS = ("person_id", "type", "shared", "seen_as", "held_from", "held_until")
 """The columns of identity.people that say whose an event is."""
@@ -26,9 +27,31 @@ class Holders:
     tokens: pl.DataFrame
 
 
-def holders(people: pl.DataFrame) -> Holders:
-    """Number the people of identity.people: a person's number is the row in which they come first."""
-    numbered = people.with_row_index("n").select(
+def tokens_of(events: pl.DataFrame) -> pl.Series:
+    """The tokens that events show, an event's after those of the event before."""
+    return events["identifiers"].explode(empty_as_null=False, keep_nulls=False).struct.field("token")
+
+
+def naming(events: pl.DataFrame, tokens: pl.Series) -> Truths:
+    """Which events show one of the tokens."""
+    lengths = events["identifiers"].list.len().fill_null(0).to_numpy()
+    there = np.zeros(len(events), dtype=np.bool_)
+    there[np.repeat(np.arange(len(events)), lengths)[tokens_of(events).is_in(tokens.implode()).to_numpy()]] = True
+    return there
+
+
+def holders(people: pl.DataFrame, shown: pl.Series | None = None) -> Holders:
+    """Number the people of identity.people: a person's number is the row in which they come first.
+
+    Args:
+        people: All rows of identity.people, with `PEOPLE_COLUMNS`.
+        shown: The tokens that will be asked for; all if None.
+    """
+    rows = people.with_row_index("n")
+    if shown is not None:
+        asked = people.filter(pl.col("seen_as").is_in(shown.unique().implode()))["person_id"].unique()
+        rows = rows.filter(pl.col("person_id").is_in(asked.implode()))
+    numbered = rows.select(
         "person_id",
         "seen_as",
         weight=pl.col("type").replace_strict(_PRIORITY, default=0, return_dtype=pl.Int16)
@@ -37,7 +60,7 @@ def holders(people: pl.DataFrame) -> Holders:
         until=pl.col("held_until").to_physical().fill_null(_FOREVER),
         person=pl.col("n").first().over("person_id").cast(pl.Int64),
     )
-    return Holders(numbered["person_id"], numbered.drop("person_id"))
+    return Holders(people["person_id"], numbered.drop("person_id"))
 
 
 def persons(events: pl.DataFrame, known: Holders) -> np.ndarray:
@@ -45,14 +68,8 @@ def persons(events: pl.DataFrame, known: Holders) -> np.ndarray:
 
     The strongest token that is not shared decides, else a shared one; the smaller token if two are as strong.
     """
-    lists = events["identifiers"]
-    lengths = lists.list.len().fill_null(0).to_numpy()
-    shown = pl.DataFrame(
-        {
-            "row": np.repeat(np.arange(len(events)), lengths),
-            "seen_as": lists.explode(empty_as_null=False, keep_nulls=False).struct.field("token"),
-        }
-    )
+    lengths = events["identifiers"].list.len().fill_null(0).to_numpy()
+    shown = pl.DataFrame({"row": np.repeat(np.arange(len(events)), lengths), "seen_as": tokens_of(events)})
     named = shown.join(known.tokens, on="seen_as", how="inner", maintain_order="left")
     at = events["event_at"].to_physical().to_numpy()[named["row"].to_numpy()]
     named = named.filter((pl.col("since") <= at) & (pl.col("until") > at))

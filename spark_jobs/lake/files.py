@@ -23,6 +23,7 @@ from spark_jobs.lake.snapshot import is_there, shape_of, table_uri
 
 _CUT_US = 1000
 """Statistics of moments are cut to milliseconds."""
+_HASHES = ["a", "b"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,23 +122,37 @@ def difference(
 ) -> Difference | None:
     """What changed in columns from one version to another, by the files that they do not share.
 
-    None if these hold more than `most` rows, or are not there any more.
+    None if more than `most` rows differ, or if files are not there any more.
     """
     try:
         before, after = (rows_at(root, table, version) for version in versions)
         shared = {file.path for file in before} & {file.path for file in after}
         files = [[file for file in side if file.path not in shared] for side in (before, after)]
-        if sum(file.count for side in files for file in side) > most:
+        hashed = [_hashed(table, side, columns) for side in files]
+        differs = [one.join(other, on=_HASHES, how="anti") for one, other in (hashed, hashed[::-1])]
+        if sum(map(len, differs)) > most:
             return None
-        gone, new = (_with_hashes(read_all(table, side, columns)) for side in files)
+        gone, new = (_picked(table, side, columns, rows) for side, rows in zip(files, differs, strict=True))
     except (OSError, pl.exceptions.PolarsError):
         return None
-    keys = ["hash_a", "hash_b"]
-    return Difference(gone.join(new, on=keys, how="anti").drop(keys), new.join(gone, on=keys, how="anti").drop(keys))
+    return Difference(gone, new)
 
 
-def _with_hashes(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(hash_a=rows.hash_rows(seed=1), hash_b=rows.hash_rows(seed=2))
+def _hashed(table: Table, files: Sequence[Rows], columns: Sequence[str]) -> pl.DataFrame:
+    """Which rows there are: two hashes of each, the number of its file and its place in it."""
+    empty = pl.DataFrame(schema={"a": pl.UInt64, "b": pl.UInt64, "file": pl.Int32, "place": pl.UInt32})
+    found = [empty]
+    for number, file in enumerate(files):
+        rows = read_rows(table, file, columns)
+        hashes = pl.DataFrame({"a": rows.hash_rows(1), "b": rows.hash_rows(2), "place": range(len(rows))})
+        found.append(hashes.select("a", "b", pl.lit(number, pl.Int32).alias("file"), pl.col("place").cast(pl.UInt32)))
+    return pl.concat(found)
+
+
+def _picked(table: Table, files: Sequence[Rows], columns: Sequence[str], rows: pl.DataFrame) -> pl.DataFrame:
+    places = {int(number): places for (number,), places in rows.group_by("file")}
+    found = [read_rows(table, files[number], columns)[of_file["place"].sort()] for number, of_file in places.items()]
+    return pl.concat([_empty(table, columns), *found])
 
 
 def write_part(root: str, table: Table, rows: pl.DataFrame) -> Part:
@@ -148,6 +163,12 @@ def write_part(root: str, table: Table, rows: pl.DataFrame) -> Part:
     declared.lazy().sink_parquet(f"{uri}/{path}", compression="snappy")
     size = PyFileSystem(DeltaStorageHandler(uri)).get_file_info(path).size
     return Part(path, size, _stats(table, declared), len(rows))
+
+
+def written(root: str, table: Table, parts: Sequence[Part]) -> list[Rows]:
+    """Where parts lie, to be read before any version has them."""
+    uri = table_uri(root, table)
+    return [Rows(f"{uri}/{part.path}", part.path, part.size, 0, part.rows) for part in parts]
 
 
 def _stats(table: Table, rows: pl.DataFrame) -> str:
@@ -166,16 +187,17 @@ def _moment(value: Any) -> str:
     return str(value.isoformat(timespec="microseconds").replace("+00:00", "Z") if hasattr(value, "hour") else value)
 
 
-def make(root: str, table: Table) -> None:
-    """Make a table as declared if it is not there; one that an older version made gets the columns declared since."""
+def make(root: str, table: Table) -> bool:
+    """Make a table as declared, and say whether it was so: one of an older version gets the columns declared since."""
     uri = table_uri(root, table)
     if not is_there(root, table):
         DeltaTable.create(uri, table.schema, configuration=dict(table.properties))
-        return
+        return False
     there, _ = shape_of(root, table)
     missing = [field for field in Schema.from_arrow(table.schema).fields if field.name not in there]
     if missing:
         DeltaTable(uri, without_files=True).alter.add_columns(missing)
+    return not missing
 
 
 def replace_files(

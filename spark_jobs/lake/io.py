@@ -13,7 +13,7 @@ from pyspark.sql.types import StructField, StructType
 
 from spark_jobs.lake.comparing import Changes, KeyNotUnique, build_compared, count_changes, count_first
 from spark_jobs.lake.schemas import Table
-from spark_jobs.lake.snapshot import commits_of, is_there, reflected_by, rows_of, shape_of, version_of, was_followed
+from spark_jobs.lake.snapshot import commits_of, is_there, reflected_by, shape_of, version_of, was_followed
 
 __all__ = ["Changes", "KeyNotUnique", "Lake", "Reflected", "spark_schema"]
 
@@ -97,32 +97,6 @@ class Lake:
         if self._prepare(table):
             return self._write_first(table, rows, reflects)
         return self._write(table, build_compared(table, rows, self.read(table)), reflects)
-
-    def patch(
-        self, table: Table, rows: DataFrame, gone: DataFrame | None = None, *, reflects: Reflected | None = None
-    ) -> Changes:
-        """Put `rows` in the place of those with the same keys, take out the keys in `gone`, and leave the rest.
-
-        Otherwise as `sync`. A key in both stays, with its new row.
-
-        Args:
-            table: What to write.
-            rows: The declared columns, each key once.
-            gone: The key columns, repeats allowed; keys that are not there do no harm.
-            reflects: What the whole table was made from once this is written, see `reflected`.
-
-        Raises:
-            KeyNotUnique: if a key of `rows` repeats or holds a null.
-        """
-        if self._prepare(table):
-            return self._write_first(table, rows, reflects)
-        rows = rows.select(*table.schema.names)
-        touched = rows.select(*table.key)
-        if gone is not None:
-            touched = touched.unionByName(gone.select(*table.key))
-        old = self.read(table).join(touched.distinct(), on=list(table.key), how="left_semi")
-        changes = self._write(table, build_compared(table, rows, old), reflects)
-        return Changes(table.name, changes.inserted, changes.updated, changes.deleted, rows_of(self.root, table))
 
     def _prepare(self, table: Table) -> bool:
         """Make the table if it is not there, else bring it to its declaration; whether it was made."""

@@ -182,13 +182,14 @@ FROM journey_rows
 
 _STEPS = """
 SELECT journey_id, step::BIGINT AS step, person_id, channel, stage, make_timestamptz(s.started_us) AS started_at,
-  (next_us - s.started_us) / 1e6 AS dwell_s, events
+  make_timestamptz(s.ended_us) AS ended_at, (next_us - s.started_us) / 1e6 AS dwell_s, events
 FROM step_rows s JOIN journey_rows j USING (person, journey)
 """
 
 _TRANSITIONS = """
 SELECT journey_id, (step - 1)::BIGINT AS step, person_id, channel_before AS from_channel, channel AS to_channel,
-  make_timestamptz(m.started_us) AS changed_at, (m.started_us - left_us) / 1e6 AS gap_s, first_here < step AS returns,
+  make_timestamptz(m.started_us) AS changed_at, make_timestamptz(m.ended_us) AS ended_at,
+  (m.started_us - left_us) / 1e6 AS gap_s, first_here < step AS returns,
   back_and_forth, stage = stage_before AS same_stage, outcome = 'abandoned' AND step = steps AS abandoned
 FROM moves m JOIN journey_rows j USING (person, journey)
 """

@@ -1,8 +1,10 @@
 import random
+import tempfile
 from collections import defaultdict
 from datetime import timedelta
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from services.audit import AuditLog
@@ -11,15 +13,18 @@ from services.identity.explain import explain
 from spark_jobs.identity import rebuild, resolve
 from spark_jobs.identity.decisions import build_standing
 from spark_jobs.identity.kinds import MERGE
-from spark_jobs.identity.lake_state import to_polars, to_spark
+from spark_jobs.identity.lake_state import to_polars
 from spark_jobs.identity.people_of_events import with_person
-from spark_jobs.identity.state import MATCHES
+from spark_jobs.identity.state import MATCHES, Rows
+from spark_jobs.lake.files import make, read_all, written
 from spark_jobs.lake.io import Lake, spark_schema
+from spark_jobs.lake.schemas import Table
 from spark_jobs.lake.tables import (
     IDENTITY_DECISIONS,
-    IDENTITY_HISTORY,
+    IDENTITY_LINKS,
     IDENTITY_MATCHES,
     IDENTITY_PEOPLE,
+    IDENTITY_QUARANTINE,
     IDENTITY_VERSIONS,
     SILVER_EVENTS,
 )
@@ -38,21 +43,33 @@ def sighting(minute: int, **tokens: str | None) -> dict:
     return {**empty, "event_id": f"{minute}-{ids}", "event_at": at, "received_at": at, "identifiers": named}
 
 
-def resolved(spark, events: list[dict], *decisions: tuple) -> rebuild.Graph:
+def resolved(spark, events: list[dict], *decisions: tuple) -> Rows:
     decided = [
         (f"{kind}-{number}", kind, token, START, None)
         for number, (kind, *tokens) in enumerate(decisions)
         for token in tokens
     ]
-    return rebuild.resolve(
-        spark.createDataFrame(events, spark_schema(SILVER_EVENTS)),
-        spark.createDataFrame(decided, spark_schema(IDENTITY_DECISIONS)),
-    )
+    graph = (IDENTITY_LINKS, IDENTITY_QUARANTINE, IDENTITY_PEOPLE)
+    with tempfile.TemporaryDirectory() as root:
+        for table in graph:
+            make(root, table)
+        found = rebuild.resolve(
+            root,
+            spark.createDataFrame(events, spark_schema(SILVER_EVENTS)),
+            spark.createDataFrame(decided, spark_schema(IDENTITY_DECISIONS)),
+        )
+        parts = zip(graph, (found.links, found.quarantine, found.people), strict=True)
+        return Rows(*(read_all(table, written(root, table, of), table.schema.names) for table, of in parts))
 
 
-def owners(graph: rebuild.Graph) -> dict[str, tuple[str, bool]]:
+def to_spark(spark, rows: pl.DataFrame, table: Table):
+    schema = pa.schema([table.schema.field(name) for name in rows.columns])
+    return spark.createDataFrame(rows.to_arrow().cast(schema))
+
+
+def owners(graph: Rows) -> dict[str, tuple[str, bool]]:
     """Token → (person, shared)."""
-    return {row["token"]: (row["person_id"], row["shared"]) for row in graph.people.collect()}
+    return {row["token"]: (row["person_id"], row["shared"]) for row in graph.people.iter_rows(named=True)}
 
 
 def groups(people: dict[str, tuple[str, bool]]) -> set[frozenset[str]]:
@@ -101,12 +118,10 @@ def test_guards_join_people_and_keep_shared_things_apart(spark):
         frozenset({"customer.g1", "phone.g"}), frozenset({"customer.g2", "email.g"}),
     }  # fmt: skip
     assert {t for t, (_, shared) in people.items() if shared} == {"phone.1.b"}
-    quarantined = graph.quarantine.collect()
-    assert [(q["token"], q["reason"], q["neighbours"]) for q in quarantined] == [
+    assert graph.quarantine.select("token", "reason", "neighbours").rows() == [
         ("phone.1.b", "seen with more than 1 customer", 2)
     ]
-    unused = {(r["token_a"], r["token_b"]) for r in graph.links.where("NOT used").collect()}
-    assert unused == {
+    assert set(graph.links.filter(~pl.col("used")).select("token_a", "token_b").rows()) == {
         ("customer.1.b1", "phone.1.b"), ("customer.1.b2", "phone.1.b"), ("customer.1.c1", "customer.1.c2"),
         ("device.1.f", "phone.1.f"), ("device.1.f", "email.1.f"), ("email.1.g", "phone.1.g"),
     }  # fmt: skip
@@ -146,7 +161,7 @@ def test_decisions_go_before_the_guards_and_leave_no_trace_when_taken_back(spark
     assert people["customer.1.c2"] == first["customer.1.c1"]
     assert people["customer.1.d"] == first["customer.1.d"]
     assert people["cookie.1.d"] != first["cookie.1.d"]
-    assert [(q["token"], q["reason"]) for q in graph.quarantine.collect()] == [("device.1.b", "excluded by a decision")]
+    assert graph.quarantine.select("token", "reason").rows() == [("device.1.b", "excluded by a decision")]
     undone = pl.DataFrame({"decision_id": ["m"], "kind": ["merge"], "token": ["customer.1.c1"], "undone_at": [START]})
     assert build_standing(undone).is_empty()
     assert groups(first) == before
@@ -171,7 +186,8 @@ def test_a_device_that_changes_hands_is_its_holders_at_the_time(spark):
         frozenset({"customer.e"}), frozenset({"customer.f"}), frozenset({"device.lent"}),
     }  # fmt: skip
     silver = spark.createDataFrame(events, spark_schema(SILVER_EVENTS))
-    of_events = {row["event_id"]: row["person_id"] for row in silver.transform(with_person(graph.people)).collect()}
+    whose = silver.transform(with_person(to_spark(spark, graph.people, IDENTITY_PEOPLE)))
+    of_events = {row["event_id"]: row["person_id"] for row in whose.collect()}
     people = owners(graph)
     assert of_events["1-sold-a"] == people["customer.1.a"][0]
     assert of_events[f"{21 * day}-sold-b"] == people["customer.1.b"][0]
@@ -195,34 +211,6 @@ def test_person_ids_are_stable_when_events_are_shuffled_and_no_person_has_two_cu
     assert owners(resolved(spark, random.Random(4).sample(events, len(events)))) == people
     for tokens in groups(people):
         assert sum(t.startswith("customer.") for t in tokens) <= 1
-
-
-def test_history_gains_a_version_with_a_change_and_none_without(spark):
-    def people(**of):
-        return spark.createDataFrame(list(of.items()), "token STRING, person_id STRING")
-
-    def rows(frame):
-        return sorted(tuple(row) for row in frame.collect())
-
-    empty = spark.createDataFrame([], spark_schema(IDENTITY_HISTORY))
-    first = rebuild.build_history(empty, people(a="A", b="B")).localCheckpoint()
-    assert rows(first) == [(1, "a", None, "A"), (1, "b", None, "B")]
-    assert rows(rebuild.build_history(first, people(a="A", b="B"))) == rows(first)
-    joined = rebuild.build_history(first, people(a="A", b="A")).localCheckpoint()
-    assert rows(joined.where("version = 2")) == [(2, "b", "B", "A")]
-    gone = rebuild.build_history(joined, people(a="A"))
-    assert rows(gone.where("version = 3")) == [(3, "b", "A", None)]
-
-
-def test_each_version_says_since_when_it_is_known(spark):
-    history = spark.createDataFrame([(1, "a", None, "A"), (2, "b", None, "A")], spark_schema(IDENTITY_HISTORY))
-    events = START + timedelta(minutes=5)
-    known = spark.createDataFrame([(1, START, 1)], spark_schema(IDENTITY_VERSIONS))
-    versions = rebuild.build_versions(known, history, events).localCheckpoint()
-    assert sorted(map(tuple, versions.select("version", "moved").collect())) == [(1, 1), (2, 1)]
-    newest = versions.where("version = 2").first()["known_at"]
-    assert newest == (START + timedelta(minutes=5)).replace(tzinfo=None)
-    assert rebuild.build_versions(versions, history, events).count() == 2
 
 
 def test_the_tables_follow_a_decision_and_are_as_before_when_it_is_taken_back(spark, tmp_path):
@@ -262,7 +250,7 @@ def test_increments_write_what_a_full_run_writes(spark, tmp_path):
         matched = pairs.with_columns(type_a=pl.lit("email"), type_b=pl.lit("email")).unique(["token_a", "token_b"])
         for lake in (by_increments, in_full):
             lake.sync(SILVER_EVENTS, silver)
-            lake.sync(IDENTITY_MATCHES, to_spark(lake, matched, IDENTITY_MATCHES))
+            lake.sync(IDENTITY_MATCHES, to_spark(spark, matched, IDENTITY_MATCHES))
         known = by_increments.exists(IDENTITY_PEOPLE)
         assert known == (resolve.increment_of(by_increments, resolve.reflects_of(by_increments)) is not None)
         resolve.main(by_increments)

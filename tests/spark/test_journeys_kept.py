@@ -87,6 +87,18 @@ def test_an_increment_gives_what_a_full_run_gives(spark, tmp_path, change):
     assert versions(lake) == before
 
 
+def test_increments_of_people_who_come_seldom_give_what_a_full_run_gives(spark, tmp_path):
+    events = some_events(300, random.Random(3), fortnights=12)
+    lake = a_lake(spark, tmp_path / "kept", events[:240])
+    journeys.main(lake)
+    for start in (240, 260, 280):
+        write(lake, tables.SILVER_EVENTS, events[start : start + 20])
+        journeys.main(lake)
+    whole = a_lake(spark, tmp_path / "whole", events)
+    journeys.main(whole)
+    assert content(lake) == content(whole)
+
+
 def test_a_run_that_was_killed_between_two_tables_is_made_good(spark, tmp_path):
     events = some_events(120, random.Random(5))
     lake = a_lake(spark, tmp_path / "kept", events[:80])

@@ -104,29 +104,11 @@ def test_a_write_that_is_retried_at_the_same_version_is_applied_once(spark, lake
     assert [row[0] for row in content(lake)] == ["a", "b"]
 
 
-def test_a_patch_leaves_the_rest_and_equals_the_sync_of_all(spark, lake):
-    lake.sync(THINGS, things(spark, ("a", 1, 1.0, ["x"]), ("b", 2, None, None), ("c", 3, None, [])))
-    gone = spark.createDataFrame([("c",), ("b",), ("never",)], "id string")
-    changes = lake.patch(THINGS, things(spark, ("a", 1, 1.0, ["x"]), ("b", 5, None, None), ("d", 4, None, None)), gone)
-    assert (changes.inserted, changes.updated, changes.deleted, changes.rows) == (1, 1, 1, 3)
-    assert content(lake) == [("a", 1, 1.0, ["x"]), ("b", 5, None, None), ("d", 4, None, None)]
-
-
-def test_a_patch_of_what_is_there_makes_no_commit_and_one_of_a_missing_table_makes_it(spark, lake):
-    assert lake.patch(THINGS, things(spark, ("a", 1, None, None))).rows == 1
-    before = lake.version(THINGS)
-    assert not lake.patch(THINGS, things(spark, ("a", 1, None, None))).any
-    assert lake.version(THINGS) == before
-    with pytest.raises(KeyNotUnique, match="nothing was written"):
-        lake.patch(THINGS, things(spark, ("a", 2, None, None), ("a", 3, None, None)))
-    assert lake.version(THINGS) == before
-
-
 def test_a_table_tells_what_it_reflects_until_a_write_says_something_else(spark, lake):
     assert lake.reflected(THINGS) == {}
     lake.sync(THINGS, things(spark, ("a", 1, None, None)), reflects={"tests.source": 3, "rules": "f00"})
     assert lake.reflected(THINGS) == {"tests.source": 3, "rules": "f00"}
-    lake.patch(THINGS, things(spark, ("b", 1, None, None)), reflects={"tests.source": 4})
+    lake.sync(THINGS, things(spark, ("b", 1, None, None)), reflects={"tests.source": 4})
     assert lake.reflected(THINGS) == {"tests.source": 4}
 
 

@@ -37,18 +37,18 @@ def a_token(token: str, person: str | None = None, **more) -> dict:
     return {"type": type_, "token": token, "seen_as": token, "shared": False, "person_id": person or token, **more}
 
 
-def some_events(count: int, chance: random.Random) -> list[dict]:
-    """Events of a few people over two weeks; many fall on the same second, some name nobody."""
-    return [_some_event(number, chance) for number in range(count)]
+def some_events(count: int, chance: random.Random, fortnights: int = 1) -> list[dict]:
+    """Events of a few people over some fortnights; many fall on the same second, some name nobody."""
+    return [_some_event(number, chance, fortnights) for number in range(count)]
 
 
-def _some_event(number: int, chance: random.Random) -> dict:
+def _some_event(number: int, chance: random.Random, fortnights: int) -> dict:
     kind = chance.choice(TYPES)
     names = chance.sample("abcdefg", chance.choice((0, 1, 1, 1, 2)))
     tokens = [{"type": t, "token": f"{t}.1.{name}"} for name in names for t in chance.sample(("customer", "phone"), 1)]
     return an_event(
         number,
-        START + timedelta(minutes=15 * chance.randrange(1400)),
+        START + timedelta(minutes=15 * chance.randrange(1400 * fortnights)),
         channel=chance.choice(CHANNELS),
         event_type=kind,
         identifiers=sorted(tokens, key=lambda one: (one["type"], one["token"])) or chance.choice(([], None)),

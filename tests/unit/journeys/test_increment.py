@@ -79,16 +79,25 @@ def test_events_are_found_by_token_and_by_conversation():
 def test_a_person_is_built_again_since_the_journey_of_the_first_change():
     day = timedelta(days=1)
     theirs = [
-        {"person_id": "person.a", "started_at": START - 9 * day, "paid_at": START - 9 * day},
-        {"person_id": "person.a", "started_at": START - day, "paid_at": None},
-        {"person_id": "person.a", "started_at": START + day, "paid_at": None},
-        {"person_id": "person.z", "started_at": START - day, "paid_at": None},
+        {
+            "person_id": "person.a",
+            "started_at": START - 9 * day,
+            "ended_at": START - 9 * day,
+            "paid_at": START - 9 * day,
+        },
+        {"person_id": "person.a", "started_at": START - 5 * day, "ended_at": START - 2 * day},
+        {"person_id": "person.a", "started_at": START + 2 * day, "ended_at": START + 2 * day},
+        {"person_id": "person.b", "started_at": START - 9 * day, "ended_at": START - 3 * day},
+        {"person_id": "person.z", "started_at": START - day, "ended_at": START},
     ]
     people = people_of(a_token("customer.1.a", "person.a"), a_token("customer.1.b", "person.b"))
     named = [{"type": "customer", "token": "customer.1.b"}]
     changed = owners(events_of(an_event(1), an_event(2, START + day), an_event(3, identifiers=named)), people)
-    concerned = affected([changed], journeys(*theirs))
-    assert dict(concerned.wanted.people.rows()) == {"person.a": micros(START - day), "person.b": micros(START)}
+    concerned = affected([changed], journeys(*theirs), people)
+    since = {"person.a": micros(START - 5 * day), "person.b": micros(START)}
+    assert dict(concerned.wanted.people.select("person_id", "since").rows()) == since
+    assert set(concerned.wanted.people["settled"]) == {micros(START - 3 * day)}
+    assert set(concerned.wanted.tokens) == {"customer.1.a", "customer.1.b"}
     assert concerned.paid_before == {"person.a": micros(START - 9 * day)}
     assert concerned.wanted.of_nobody.is_empty()
 
@@ -112,7 +121,7 @@ def test_files_are_replaced_in_one_commit_and_the_rows_that_differ_are_told(tmp_
     changed = difference(root, table, (1, 2), ("step", "gap_s"), 10)
     assert (changed.gone.rows(), changed.new.rows()) == ([(1, None)], [(1, 5.0)])
     assert difference(root, table, (1, 2), ("step",), 10).new.is_empty()
-    assert difference(root, table, (1, 2), ("step",), 1) is None
+    assert difference(root, table, (1, 2), ("step", "gap_s"), 1) is None
     assert json.loads(DeltaTable(f"{root}/{table.path}").history(1)[0]["userMetadata"]) == {"silver.events": 5}
 
 
