@@ -1,7 +1,8 @@
 """Resolving everything: Spark says what all events show, one task holds the graph and writes it."""
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import polars as pl
@@ -18,14 +19,13 @@ from spark_jobs.identity.sightings import ALIAS, HOLDINGS, LINK, OBSERVED, TOKEN
 from spark_jobs.identity.state import find_holdings, find_versions, rows_of_all
 from spark_jobs.lake import tables
 from spark_jobs.lake.files import Part, write_part
+from spark_jobs.lake.io import Lake
+from spark_jobs.lake.work import work_folder
 
 _AT_ONCE = 200_000
 """How many events are looked at at once: enough that a frame's cost does not count, little beside the memory."""
 _ROWS_OF_FILE = 500_000
 _MATCH = "match"
-_PARTS = pa.schema(
-    [("of", pa.string()), ("path", pa.string()), ("size", pa.int64()), ("stats", pa.string()), ("rows", pa.int64())]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Graph:
     people: list[Part]
 
 
-def resolve(root: str, events: DataFrame, decisions: DataFrame, matches: DataFrame | None = None) -> Graph:
+def resolve(lake: Lake, events: DataFrame, decisions: DataFrame, matches: DataFrame | None = None) -> Graph:
     """Resolve all tokens of events as the decisions (rows of identity.decisions) want it.
 
     The graph is held in one task.
 
     Args:
-        root: The root of a lake in which the tables of the graph were made.
+        lake: A lake in which the tables of the graph were made.
         events: Rows of silver.events.
         decisions: Rows of identity.decisions.
         matches: Rows of identity.matches.
@@ -59,7 +59,7 @@ def resolve(root: str, events: DataFrame, decisions: DataFrame, matches: DataFra
             ),
             allowMissingColumns=True,
         )
-    return write_graph(root, given, holdings, build_standing(to_polars(decisions)))
+    return write_graph(lake, given, holdings, build_standing(to_polars(decisions)))
 
 
 def build_observed(events: DataFrame, holdings: pl.DataFrame | None = None, only: pl.Series | None = None) -> DataFrame:
@@ -78,31 +78,55 @@ def build_observed(events: DataFrame, holdings: pl.DataFrame | None = None, only
     )
 
 
-def write_graph(root: str, observed: DataFrame, holdings: pl.DataFrame, standing: pl.DataFrame) -> Graph:
+def write_graph(lake: Lake, observed: DataFrame, holdings: pl.DataFrame, standing: pl.DataFrame) -> Graph:
     """Run the kernel in one task, and write what it gives.
 
+    All tasks hand over to it through files: a row at a time would take as long as the kernel.
+
     Args:
-        root: The root of a lake in which the tables of the graph were made.
+        lake: A lake in which the tables of the graph were made.
         observed: Rows of `OBSERVED` with `weight`, their tokens called by `holdings`; and matches.
         holdings: Rows of `HOLDINGS`.
         standing: The decisions that count.
     """
+    with work_folder(lake, "identity") as folder:
+
+        def spill(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for part in _parts(batches):
+                path = f"{folder}/{uuid.uuid4()}.arrow"
+                part.lazy().sink_ipc(path, mkdir=True)
+                yield pa.RecordBatch.from_pydict({"path": [path]})
+
+        files = [row["path"] for row in observed.mapInArrow(spill, "path STRING").collect()]
+        task = _Kernel(lake.root, files, holdings, standing)
+        found: list[Graph] = lake.spark.sparkContext.parallelize([task], 1).map(_run).collect()
+    return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """Resolve what files hold, and write it."""
+
+    root: str
+    files: list[str]
+    holdings: pl.DataFrame
+    standing: pl.DataFrame
+
+
+def _run(task: _Kernel) -> Graph:
+    empty = pl.DataFrame(schema={**OBSERVED, "weight": pl.Float64()})
+    given = pl.concat([empty, pl.scan_ipc(task.files).collect()]) if task.files else empty
+    matched = given.filter(pl.col("kind") == _MATCH).select(
+        "weight", pl.col("a").alias("token_a"), pl.col("b").alias("token_b")
+    )
+    rows = rows_of_all(given.filter(pl.col("kind") != _MATCH).drop("weight"), task.holdings, matched, task.standing)
     outputs = (tables.IDENTITY_LINKS, tables.IDENTITY_QUARANTINE, tables.IDENTITY_PEOPLE)
-
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        given = _frame(batches, _plain_schema({**OBSERVED, "weight": pl.Float64()}))
-        matched = given.filter(pl.col("kind") == _MATCH).select(
-            "weight", pl.col("a").alias("token_a"), pl.col("b").alias("token_b")
+    return Graph(
+        *(
+            [write_part(task.root, table, some) for some in found.iter_slices(_ROWS_OF_FILE)] if len(found) else []
+            for table, found in zip(outputs, (rows.links, rows.quarantine, rows.people), strict=True)
         )
-        rows = rows_of_all(given.filter(pl.col("kind") != _MATCH).drop("weight"), holdings, matched, standing)
-        for table, found in zip(outputs, (rows.links, rows.quarantine, rows.people), strict=True):
-            for some in found.iter_slices(_ROWS_OF_FILE) if len(found) else ():
-                part = {"of": table.name, **asdict(write_part(root, table, some))}
-                yield pa.RecordBatch.from_pylist([part], _PARTS)
-
-    said = observed.coalesce(1).mapInArrow(run, from_arrow_schema(_PARTS)).collect()
-    parts = {table.name: [Part(*row[1:]) for row in said if row["of"] == table.name] for table in outputs}
-    return Graph(*parts.values())
+    )
 
 
 def build_history(history: pl.DataFrame, people: pl.DataFrame, newest: int) -> pl.DataFrame:

@@ -62,7 +62,7 @@ def resolve_all(lake: Lake) -> tuple[Changes, ...]:
     reflects = reflects_of(lake)
     _made(lake)
     events = lake.read(tables.SILVER_EVENTS)
-    graph = resolve(lake.root, events, lake.read(tables.IDENTITY_DECISIONS), lake.read(tables.IDENTITY_MATCHES))
+    graph = resolve(lake, events, lake.read(tables.IDENTITY_DECISIONS), lake.read(tables.IDENTITY_MATCHES))
     known_at = known_until(events)
     return write_all(lake, graph, known_at, {**reflects, "known_at": _micros(known_at)})
 

@@ -40,11 +40,12 @@ class Wanted:
     """Whose events are wanted, as identity.people has them, and those of nobody, by their ids.
 
     `people` has person_id; since, the moment since which their events are wanted; and settled: their rows that ended
-    before that moment come out as they were. Both are microseconds since 1970. `tokens` are all that these people hold.
+    before that moment come out as they were. Both are microseconds since 1970. `tokens` has all that these people hold,
+    seen_as, and since.
     """
 
     people: pl.DataFrame
-    tokens: pl.Series
+    tokens: pl.DataFrame
     of_nobody: pl.Series
 
 
@@ -65,22 +66,23 @@ class Affected:
     paid_before: dict[str, int]
 
 
-def search(people: Difference, conversations: Difference, all_tokens_were_known: bool) -> Search | None:
+def search(people: Difference, talks: Difference, *, tokens_known: bool, talks_known: bool) -> Search | None:
     """What events to look for; None if only events that are new themselves can be concerned.
 
     Args:
         people: What changed in identity.people.
-        conversations: What changed in silver.conversations.
-        all_tokens_were_known: Whether identity.people had every token of the events that were built before; then
-            tokens that are new concern new events only.
+        talks: What changed in silver.conversations.
+        tokens_known: Whether identity.people had every token of the events that were built before; then tokens that
+            are new concern new events only.
+        talks_known: Whether silver.conversations had every conversation of these events.
     """
-    moved = people.gone if all_tokens_were_known else pl.concat([people.gone, people.new])
-    talks = pl.concat([conversations.gone, conversations.new])
-    if moved.is_empty() and talks.is_empty():
+    moved = people.gone if tokens_known else pl.concat([people.gone, people.new])
+    changed = talks.gone if talks_known else pl.concat([talks.gone, talks.new])
+    if moved.is_empty() and changed.is_empty():
         return None
-    since = talks["started_at"].min() if moved.is_empty() else None
-    micros = ALWAYS if since is None else pl.Series([since]).cast(pl.Datetime("us", "UTC")).to_physical()[0]
-    return Search(moved["seen_as"].unique(), talks["conversation_id"].unique(), micros)
+    since = changed["started_at"].min() if moved.is_empty() else None
+    at = ALWAYS if since is None else pl.Series([since]).cast(pl.Datetime("us", "UTC")).to_physical()[0]
+    return Search(moved["seen_as"].unique(), changed["conversation_id"].unique(), at)
 
 
 def found(events: pl.DataFrame, wanted: Search) -> pl.DataFrame:
@@ -131,6 +133,7 @@ def affected(
         .agg(pl.col("paid_at").max())
         .drop_nulls()
     )
-    tokens = graph.filter(pl.col("person_id").is_in(people["person_id"].implode()))["seen_as"]
+    theirs_now = graph.filter(pl.col("person_id").is_in(people["person_id"].implode()))
+    tokens = theirs_now.join(people, on="person_id").select("seen_as", "since")
     of_nobody = rows["event_id"].drop_nulls().unique()
     return Affected(Wanted(people, tokens, of_nobody), dict(paid.iter_rows()))

@@ -1,9 +1,7 @@
 """silver.events → gold.sessions, gold.journeys, gold.journey_steps, gold.transitions."""
 
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import polars as pl
 
@@ -41,6 +39,7 @@ from spark_jobs.lake.io import Changes, Lake
 from spark_jobs.lake.keyed import counted
 from spark_jobs.lake.schemas import Table
 from spark_jobs.lake.snapshot import rows_of
+from spark_jobs.lake.work import in_tasks, work_folder
 
 INPUTS = (tables.SILVER_EVENTS, tables.IDENTITY_PEOPLE, tables.SILVER_CONVERSATIONS)
 
@@ -51,10 +50,12 @@ BUCKET = 5_000_000
 SHARE_CHANGED = 0.2
 """If more of a source changed, or more of the people are concerned, everything is built again."""
 
-_KNEW = "identity.people of silver.events"
+_KNEW = {
+    table: f"{table.name} of {tables.SILVER_EVENTS.name}"
+    for table in (tables.IDENTITY_PEOPLE, tables.SILVER_CONVERSATIONS)
+}
+"""What says which events the people and the conversations that were read knew."""
 _Versions = dict[str, int | None]
-_Task = TypeVar("_Task")
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,9 @@ def main(lake: Lake) -> tuple[Changes, ...]:
     """Build sessions, journeys, steps and changes of channel: of those concerned, or of all where that is not known."""
     versions = {table.name: lake.version(table) for table in INPUTS}
     reflects: dict[str, int | str] = {name: version for name, version in versions.items() if version is not None}
-    if (knew := lake.reflected(tables.IDENTITY_PEOPLE).get(tables.SILVER_EVENTS.name)) is not None:
-        reflects[_KNEW] = knew
+    for table, name in _KNEW.items():
+        if (knew := lake.reflected(table).get(tables.SILVER_EVENTS.name)) is not None:
+            reflects[name] = knew
     run = _Run(lake, versions, reflects)
     were_whole = [make(lake.root, table) for table in OUTPUTS]
     said = [lake.reflected(table) for table in OUTPUTS]
@@ -111,13 +113,13 @@ def _affected(run: _Run, said: dict[str, int | str]) -> Affected | None:
             return None
         changed[table] = seen
     events, people, talks = (changed[table] for table in INPUTS)
-    known = said.get(_KNEW) is not None and said.get(_KNEW) == said.get(tables.SILVER_EVENTS.name)
-    looked_for = increment.search(people, talks, known)
+    tokens_known, talks_known = (said.get(name) == said.get(tables.SILVER_EVENTS.name) for name in _KNEW.values())
+    looked_for = increment.search(people, talks, tokens_known=tokens_known, talks_known=talks_known)
     sides = [events.new, events.gone]
     if looked_for is not None:
         files = run.files(tables.SILVER_EVENTS, ("event_at", looked_for.since))
         shares = share_out(files, run.lake.spark.sparkContext.defaultParallelism, STRETCH)
-        met = _in_tasks(run.lake, find, [Finding(share, looked_for) for share in shares])
+        met = in_tasks(run.lake, find, [Finding(share, looked_for) for share in shares])
         sides = [pl.concat([side.select(increment.FOUND_COLUMNS), *met]) for side in sides]
     now = read_all(tables.IDENTITY_PEOPLE, run.files(tables.IDENTITY_PEOPLE), PEOPLE_COLUMNS)
     graphs = (now, _people_at(root, said) if len(people.gone) + len(people.new) else now)
@@ -151,7 +153,7 @@ def _patched(run: _Run, concerned: Affected) -> tuple[Changes, ...]:
         for table, begins in zip(OUTPUTS, BEGINS, strict=True)
         for files in _together(rows_at(lake.root, table, lake.version(table), (ENDS, settled)))
     ]
-    rewritten = list(zip(tasks, _in_tasks(lake, rewrite, tasks), strict=True))
+    rewritten = list(zip(tasks, in_tasks(lake, rewrite, tasks), strict=True))
     replacements = [_replacement(lake, table, parts, rewritten) for table, parts in zip(OUTPUTS, built, strict=True)]
     any_change = any(one.changes.any for one in replacements)
     for table, one in zip(OUTPUTS, replacements, strict=True):
@@ -206,45 +208,22 @@ def _built(run: _Run, events: Sequence[Rows], concerned: Affected | None) -> lis
     lake = run.lake
     tasks = lake.spark.sparkContext.defaultParallelism
     buckets = max(tasks, -(-sum(rows.count for rows in events) // BUCKET))
-    work = f"{lake.root}/_work/journeys"
-    folder = f"{work.replace('s3a://', 's3://')}/{uuid.uuid4()}"
     lists = Lists(run.files(tables.IDENTITY_PEOPLE), run.files(tables.SILVER_CONVERSATIONS))
     wanted = None if concerned is None else concerned.wanted
     people = None if wanted is None else wanted.people
     paid_before = {} if concerned is None else concerned.paid_before
-    try:
+    with work_folder(lake, "journeys") as folder:
         shares = share_out(events, tasks, STRETCH)
-        dealt = _in_tasks(lake, deal, [Dealing(share, lists, wanted, buckets, folder) for share in shares])
+        dealt = in_tasks(lake, deal, [Dealing(share, lists, wanted, buckets, folder) for share in shares])
         files: dict[int, list[str]] = {}
         for number, path in (one for of_task in dealt for one in of_task):
             files.setdefault(number, []).append(path)
-        built = _in_tasks(
+        built = in_tasks(
             lake,
             build_bucket,
             [Bucket(paths, buckets, lists.people, paid_before, people, lake.root) for paths in files.values()],
         )
-    finally:
-        _remove(lake, work)
     return [[part for of_bucket in built for part in of_bucket[place]] for place in range(len(OUTPUTS))]
-
-
-def _in_tasks(lake: Lake, work: Callable[[_Task], _Result], tasks: Sequence[_Task]) -> list[_Result]:
-    """Do each task's work in a task of Spark of its own."""
-    context = lake.spark.sparkContext
-    if not tasks:
-        return []
-    # Each of Spark's tasks has a core to itself.
-    context.environment["POLARS_MAX_THREADS"] = "1"
-    try:
-        return list(context.parallelize(tasks, len(tasks)).map(work).collect())
-    finally:
-        del context.environment["POLARS_MAX_THREADS"]
-
-
-def _remove(lake: Lake, folder: str) -> None:
-    context = lake.spark.sparkContext
-    path = context._jvm.org.apache.hadoop.fs.Path(folder)
-    path.getFileSystem(context._jsc.hadoopConfiguration()).delete(path, True)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,9 @@ def _some(share: list[Rows], people: pl.DataFrame, wanted: Wanted) -> Iterator[t
     for stretch in share:
         events = read_rows(tables.SILVER_EVENTS, stretch, EVENT_COLUMNS)
         of_nobody = events["event_id"].is_in(wanted.of_nobody.implode()).to_numpy()
-        named.append(events.filter(pl.Series(of_nobody | naming(events, wanted.tokens))))
+        until = events["event_at"].to_physical().max()
+        tokens = wanted.tokens.filter(pl.col("since") <= until)["seen_as"]
+        named.append(events.filter(pl.Series(of_nobody | naming(events, tokens))))
     events = pl.concat(named)
     known = holders(people, tokens_of(events))
     person = persons(events, known)

@@ -107,14 +107,14 @@ def timed(act: Callable[[], object]) -> float:
 def measure_full(lake: Lake) -> dict[str, float]:
     """Resolve everything: reading alone, then with the kernel and the writing of its rows, then history and commits."""
     observed = read(lake, "links").unionByName(read(lake, "tokens"))
-    drained = observed.coalesce(1).mapInArrow(drain, "rows BIGINT")
+    drained = observed.mapInArrow(drain, "rows BIGINT")
     # The first query of a session starts what all later ones use.
     _, reading = (timed(lambda: drained.agg(F.sum("rows")).collect()) for _ in range(2))
     for table in (tables.SILVER_EVENTS, *resolve.OUTPUTS):
         make(lake.root, table)
     reflects = {**resolve.reflects_of(lake), "known_at": 0}
     graphs = []
-    both = timed(lambda: graphs.append(write_graph(lake.root, observed, HOLDINGS.to_frame(), STANDING.to_frame())))
+    both = timed(lambda: graphs.append(write_graph(lake, observed, HOLDINGS.to_frame(), STANDING.to_frame())))
     writing = timed(lambda: resolve.write_all(lake, graphs[0], _START, reflects))
     return {"read": reading, "kernel": both - reading, "write": writing}
 

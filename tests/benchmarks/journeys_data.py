@@ -5,6 +5,7 @@ every third leaves for a human, purchases, complaints; one to three tokens an ev
 Files lie in the order of time, as they land.
 """
 
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -59,13 +60,14 @@ def make_lake(root: Path, events: int, seed: int = 1) -> Path:
         drawn = _draw(rng, events)
         people = max(1, events // EVENTS_A_PERSON)
         tokens = {kind: _tokens(rng, kind, people) for kind in ("customer", "cookie", "device")}
-        _write(root, tables.IDENTITY_PEOPLE, _people(rng, tokens))
         newest = events - events // 100
+        edges = [*range(0, newest, EVENTS_A_FILE), newest, events]
+        before = len(edges) - 3
+        _write(root, tables.IDENTITY_PEOPLE, _people(rng, tokens), before)
         talks = _conversations(rng, drawn)
         begins = pl.col("started_at").to_physical() >= int(drawn.at[newest])
-        for rows in (talks.filter(~begins), talks.filter(begins)):
-            _write(root, tables.SILVER_CONVERSATIONS, rows)
-        edges = [*range(0, newest, EVENTS_A_FILE), newest, events]
+        for knew, rows in enumerate((talks.filter(~begins), talks.filter(begins)), before):
+            _write(root, tables.SILVER_CONVERSATIONS, rows, knew)
         for start, end in pairwise(edges):
             _write(root, tables.SILVER_EVENTS, _events(rng, drawn, tokens, slice(start, end)))
         done.touch()
@@ -219,7 +221,9 @@ def _tokens(rng: np.random.Generator, kind: str, count: int) -> pl.Series:
     return f"{kind}.1." + pl.Series(letters.view("S52").ravel().astype("U52"))
 
 
-def _write(root: Path, table: Table, rows: pl.DataFrame) -> None:
+def _write(root: Path, table: Table, rows: pl.DataFrame, knew: int | None = None) -> None:
+    """Write rows as a commit that says, as jobs do, which version of the events they know."""
+    said = {} if knew is None else {tables.SILVER_EVENTS.name: knew}
     blank = {name: pl.lit(None) for name in table.schema.names if name not in rows.columns}
     declared = rows.with_columns(**blank).select(table.schema.names).to_arrow().cast(table.schema)
     write_deltalake(
@@ -227,5 +231,5 @@ def _write(root: Path, table: Table, rows: pl.DataFrame) -> None:
         declared,
         mode="append",
         configuration=table.properties,
-        commit_properties=CommitProperties(custom_metadata={"benchmark": "journeys"}),
+        commit_properties=CommitProperties(custom_metadata={"userMetadata": json.dumps(said)}),
     )

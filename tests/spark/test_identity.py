@@ -54,7 +54,7 @@ def resolved(spark, events: list[dict], *decisions: tuple) -> Rows:
         for table in graph:
             make(root, table)
         found = rebuild.resolve(
-            root,
+            Lake(spark, root),
             spark.createDataFrame(events, spark_schema(SILVER_EVENTS)),
             spark.createDataFrame(decided, spark_schema(IDENTITY_DECISIONS)),
         )

@@ -55,21 +55,31 @@ NO_TALKS = Difference(talks_of(), talks_of())
 
 def test_what_is_new_itself_needs_no_search():
     new = Difference(people_of(), people_of(a_token("customer.1.a")))
-    assert search(NOTHING, NO_TALKS, all_tokens_were_known=False) is None
-    assert search(new, NO_TALKS, all_tokens_were_known=True) is None
+    assert search(NOTHING, NO_TALKS, tokens_known=False, talks_known=False) is None
+    assert search(new, NO_TALKS, tokens_known=True, talks_known=False) is None
 
 
 def test_a_token_that_moved_is_looked_for_since_ever_and_a_conversation_since_it_began():
     moved = Difference(people_of(a_token("customer.1.a")), people_of(a_token("customer.1.a", "person.b")))
-    assert search(moved, NO_TALKS, all_tokens_were_known=True).since == ALWAYS
+    assert search(moved, NO_TALKS, tokens_known=True, talks_known=False).since == ALWAYS
     talk = {"conversation_id": "conversation.1.x", "started_at": START}
-    assert search(NOTHING, Difference(talks_of(), talks_of(talk)), all_tokens_were_known=False).since == micros(START)
+    assert search(
+        NOTHING, Difference(talks_of(), talks_of(talk)), tokens_known=False, talks_known=False
+    ).since == micros(START)
+
+
+def test_a_conversation_that_is_new_concerns_new_events_only_if_all_were_known():
+    talk = {"conversation_id": "conversation.1.x", "started_at": START}
+    begun, went_on = Difference(talks_of(), talks_of(talk)), Difference(talks_of(talk), talks_of(talk))
+    assert search(NOTHING, begun, tokens_known=True, talks_known=True) is None
+    assert search(NOTHING, begun, tokens_known=True, talks_known=False) is not None
+    assert search(NOTHING, went_on, tokens_known=True, talks_known=True).conversations.to_list() == ["conversation.1.x"]
 
 
 def test_events_are_found_by_token_and_by_conversation():
     moved = Difference(people_of(a_token("customer.1.a")), people_of())
     talk = {"conversation_id": "conversation.1.x", "started_at": START}
-    wanted = search(moved, Difference(talks_of(), talks_of(talk)), all_tokens_were_known=True)
+    wanted = search(moved, Difference(talks_of(), talks_of(talk)), tokens_known=True, talks_known=False)
     events = events_of(
         an_event(1), an_event(2, identifiers=[]), an_event(3, identifiers=None, conversation_id="conversation.1.x")
     )
@@ -97,7 +107,10 @@ def test_a_person_is_built_again_since_the_journey_of_the_first_change():
     since = {"person.a": micros(START - 5 * day), "person.b": micros(START)}
     assert dict(concerned.wanted.people.select("person_id", "since").rows()) == since
     assert set(concerned.wanted.people["settled"]) == {micros(START - 3 * day)}
-    assert set(concerned.wanted.tokens) == {"customer.1.a", "customer.1.b"}
+    assert dict(concerned.wanted.tokens.rows()) == {
+        "customer.1.a": since["person.a"],
+        "customer.1.b": since["person.b"],
+    }
     assert concerned.paid_before == {"person.a": micros(START - 9 * day)}
     assert concerned.wanted.of_nobody.is_empty()
 
