@@ -97,6 +97,34 @@ class Cleaning:
     last: int = 0
 
 
+_WAYS = """
+WITH visits AS (
+  SELECT journey_id, step, CASE $by WHEN 'channel' THEN channel ELSE stage END AS place FROM steps
+  WHERE NOT list_contains($without, CASE $by WHEN 'channel' THEN channel ELSE stage END)
+  QUALIFY place IS DISTINCT FROM lag(place) OVER (PARTITION BY journey_id ORDER BY step)),
+ends AS (
+  SELECT journey_id, step, place,
+    min(step) FILTER (place = $end) OVER
+      (PARTITION BY journey_id ORDER BY step ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS next_end,
+    max(step) OVER (PARTITION BY journey_id) AS last, min(step) OVER (PARTITION BY journey_id) AS first
+  FROM visits),
+ways AS (
+  SELECT journey_id, step AS from_step, CASE WHEN $end = '' THEN last ELSE next_end END AS to_step
+  FROM ends WHERE CASE WHEN $start = '' THEN step = first ELSE place = $start END),
+walked AS (
+  SELECT w.journey_id, w.from_step, list(v.place ORDER BY v.step) AS whole,
+    CASE WHEN $last > 0 THEN whole[-$last:] ELSE whole END AS way
+  FROM ways w JOIN visits v ON v.journey_id = w.journey_id AND v.step BETWEEN w.from_step AND w.to_step
+  WHERE w.to_step IS NOT NULL GROUP BY ALL)
+SELECT array_to_string(CASE WHEN len(way) > $longest THEN list_append(way[:$longest], '…') ELSE way END,
+       ' › ') AS path,
+  count(DISTINCT j.person_id) AS people, count(DISTINCT journey_id) AS journeys, count(*) AS times,
+  count(DISTINCT journey_id) FILTER (j.outcome = 'bought') AS bought
+FROM walked JOIN journeys j USING (journey_id)
+GROUP BY path ORDER BY journeys DESC, times DESC, path LIMIT $most
+"""
+
+
 def paths(
     root: str,
     by: By = "channel",
@@ -124,30 +152,7 @@ def paths(
     """
     rows = _asked(
         root,
-        """WITH visits AS (
-             SELECT journey_id, step, CASE $by WHEN 'channel' THEN channel ELSE stage END AS place FROM steps
-             WHERE NOT list_contains($without, CASE $by WHEN 'channel' THEN channel ELSE stage END)
-             QUALIFY place IS DISTINCT FROM lag(place) OVER (PARTITION BY journey_id ORDER BY step)),
-           ends AS (
-             SELECT journey_id, step, place,
-               min(step) FILTER (place = $end) OVER
-                 (PARTITION BY journey_id ORDER BY step ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS next_end,
-               max(step) OVER (PARTITION BY journey_id) AS last, min(step) OVER (PARTITION BY journey_id) AS first
-             FROM visits),
-           ways AS (
-             SELECT journey_id, step AS from_step, CASE WHEN $end = '' THEN last ELSE next_end END AS to_step
-             FROM ends WHERE CASE WHEN $start = '' THEN step = first ELSE place = $start END),
-           walked AS (
-             SELECT w.journey_id, w.from_step, list(v.place ORDER BY v.step) AS whole,
-               CASE WHEN $last > 0 THEN whole[-$last:] ELSE whole END AS way
-             FROM ways w JOIN visits v ON v.journey_id = w.journey_id AND v.step BETWEEN w.from_step AND w.to_step
-             WHERE w.to_step IS NOT NULL GROUP BY ALL)
-           SELECT array_to_string(CASE WHEN len(way) > $longest THEN list_append(way[:$longest], '…') ELSE way END,
-                  ' › ') AS path,
-             count(DISTINCT j.person_id) AS people, count(DISTINCT journey_id) AS journeys, count(*) AS times,
-             count(DISTINCT journey_id) FILTER (j.outcome = 'bought') AS bought
-           FROM walked JOIN journeys j USING (journey_id)
-           GROUP BY path ORDER BY journeys DESC, times DESC, path LIMIT $most""",
+        _WAYS,
         by=by,
         start=start,
         end=end,

@@ -61,23 +61,41 @@ def patch(root: str, table: Table, rows: pl.DataFrame, gone: pl.DataFrame, refle
     _check(table, rows)
     wanted = pl.concat([rows.select(keys), gone.select(keys)]).unique()
     files = rows_at(root, table, version_of(root, table))
-    there = [_there(table, file, wanted) for file in files]
-    old = pl.concat([rows.clear(), *there])
-    hashed = [side.select(*keys, row=side.hash_rows()) for side in (old, rows)]
-    same = hashed[0].join(hashed[1], on=[*keys, "row"], how="semi").select(keys)
-    new, out = (side.join(same, on=keys, how="anti") for side in (rows, old))
-    changed = [
-        (file, taken)
-        for file, found in zip(files, there, strict=True)
-        if len(taken := found.select(keys).join(same, on=keys, how="anti"))
-    ]
-    updated = len(new.join(out, on=keys, how="semi"))
-    before = sum(file.count for file in files)
-    changes = Changes(table.name, len(new) - updated, updated, len(out) - updated, before + len(new) - len(out))
+    none = rows.select(keys).clear()
+    same, out, small, replaced, parts = [none], [none], [], [], []
+    for file in files:
+        held = read_rows(table, file, table.schema.names)
+        equal, taken = _met(table, held, wanted, rows)
+        same.append(equal)
+        if len(taken):
+            out.append(taken)
+            replaced.append(file)
+            rest = held.join(taken, on=keys, how="anti")
+            if len(rest) < _SMALL:
+                small.append(rest)
+            else:
+                parts.append(write_part(root, table, rest))
+    new = rows.join(pl.concat(same), on=keys, how="anti")
+    changes = _changed(table, new, pl.concat(out), sum(file.count for file in files))
     if changes.any:
-        parts = _rewritten(root, table, changed, new)
-        replace_files(root, table, [file for file, _ in changed], parts, reflects)
+        together = pl.concat([new, *small])
+        parts += [write_part(root, table, together)] if len(together) else []
+        replace_files(root, table, replaced, parts, reflects)
     return changes
+
+
+def _met(table: Table, held: pl.DataFrame, wanted: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
+    """The wanted keys that a file holds: those whose row is the same, and the others."""
+    keys = list(table.key)
+    found = held.join(wanted, on=keys, how="semi")
+    hashed = [side.select(*keys, row=side.hash_rows()) for side in (found, rows)]
+    equal = hashed[0].join(hashed[1], on=[*keys, "row"], how="semi").select(keys)
+    return equal, found.select(keys).join(equal, on=keys, how="anti")
+
+
+def _changed(table: Table, new: pl.DataFrame, out: pl.DataFrame, before: int) -> Changes:
+    updated = len(new.join(out, on=list(table.key), how="semi"))
+    return Changes(table.name, len(new) - updated, updated, len(out) - updated, before + len(new) - len(out))
 
 
 def counted(table: Table, new: pl.DataFrame, gone: pl.DataFrame, before: int) -> Changes:
@@ -106,21 +124,3 @@ def _check(table: Table, rows: pl.DataFrame) -> None:
     wrong = (keys.is_duplicated() | keys.select(pl.any_horizontal(pl.all().is_null())).to_series()).sum()
     if wrong:
         raise KeyNotUnique(table, int(wrong))
-
-
-def _there(table: Table, file: Rows, wanted: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a file with the wanted keys."""
-    return read_rows(table, file, table.schema.names).join(wanted, on=list(table.key), how="semi")
-
-
-def _rewritten(root: str, table: Table, changed: Sequence[tuple[Rows, pl.DataFrame]], new: pl.DataFrame) -> list[Part]:
-    """Write what is left of files without some keys, and new rows; what is small together."""
-    parts, small = [], [new]
-    for file, taken in changed:
-        rest = read_rows(table, file, table.schema.names).join(taken, on=list(table.key), how="anti")
-        if len(rest) < _SMALL:
-            small.append(rest)
-        else:
-            parts.append(write_part(root, table, rest))
-    together = pl.concat(small)
-    return [*parts, *([write_part(root, table, together)] if len(together) else [])]
