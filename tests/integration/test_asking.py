@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import trustme
 from typer.testing import CliRunner, Result
 
 from privacy.receipts import Signer
 from services.asking.reading import AskInvalid
+from services.clients.connection import TlsInvalid
 from services.clients.questions import QueryRefused
 from services.commands import app
 from services.demo.servers import free_port
 from services.keys import key_provider
 from services.private_query.published import Published
 from services.settings import Home
+from tests.integration.sending import until
 from tests.measurements import a_measurement
-from tests.servers import serving
+from tests.servers import serving, start, stop
 from tests.unit.private_query.homes import TestHome, make_home
 
 MARK = "nobody-must-see-this"
@@ -155,3 +158,25 @@ def test_a_refusal_tells_each_field_that_breaks_a_rule(service: Service) -> None
     assert "question.measures[0].column: " in done.exception.sentence
     assert "question.group_by[0]: " in done.exception.sentence
     assert MARK not in done.exception.sentence
+
+
+def test_a_service_that_asks_for_certificates_is_reached_with_one(tmp_path: Path) -> None:
+    ca, made = trustme.CA(), tmp_path / "home"
+    tls = '[query]\ntls_cert = "cert.pem"\ntls_key = "key.pem"\ntls_client_ca = "ca.pem"\n'
+    home = make_home(made, people=5, settings=tls)
+    for name, leaf in (("", ca.issue_cert("localhost")), ("ada-", ca.issue_cert("ada.example.com"))):
+        (made / f"{name}cert.pem").write_bytes(leaf.cert_chain_pems[0].bytes())
+        leaf.private_key_pem.write_to_path(made / f"{name}key.pem")
+    ca.cert_pem.write_to_path(made / "ca.pem")
+    service = Service(home, f"localhost:{free_port()}")
+    process = start(Home(made), "query", "serve", "--address", service.address.replace("localhost", "127.0.0.1"))
+    own = ("--cert", str(made / "ada-cert.pem"), "--cert-key", str(made / "ada-key.pem"))
+    try:
+        until(lambda: service.run("--list", "--ca", str(made / "ca.pem"), *own).exit_code == 0, 60)
+        assert "conversations" in service.printed("--list", "--ca", str(made / "ca.pem"), *own)
+        for other in (("--ca", str(made / "ca.pem")), ("--tls",), ()):
+            refused = service.run("--list", *other)
+            assert isinstance(refused.exception, QueryRefused) and refused.exception.reason == "TRANSPORT"
+        assert isinstance(service.run("--list", *own[:2]).exception, TlsInvalid)
+    finally:
+        stop(process)
