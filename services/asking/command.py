@@ -8,6 +8,7 @@ import typer
 from services.asking.reaching import ADDRESS, KEY_FILE, Reach
 
 if TYPE_CHECKING:
+    from services.clients.audits import PublishedAudit
     from services.clients.query import QueryClient
     from services.clients.questions import QueryRefused
 
@@ -102,7 +103,7 @@ def ask(  # noqa: PLR0913, PLR0917 - all that can be asked, by name
             raise AskInvalid("A question has a dataset, a measure, --from and --until; --list shows the datasets.")
         try:
             if describe:
-                show.description(client.describe(dataset), client.budget(dataset), client.audit())
+                show.description(client.describe(dataset), client.budget(dataset), _audit(client))
                 return
             bounds = {"max_groups_per_person": groups, "max_rows_per_group": rows, "top": top, "dropped_share": dropped}
             words = {"from_day": from_day, "until_day": until_day, "group_by": by or [], **bounds}
@@ -142,6 +143,17 @@ def _price(client: "QueryClient", asked: dict[str, Any], target: str, rho: str, 
     if rho:
         return {"rho": number_of(rho, "rho")}
     return {"rho": client.rho_for(number_of(epsilon, "epsilon"), **asked)}
+
+
+def _audit(client: "QueryClient") -> "PublishedAudit | None":
+    """What was measured, or a line on stderr when that cannot be told: a dataset can be described without it."""
+    from services.clients.questions import QueryRefused
+
+    try:
+        return client.audit()
+    except QueryRefused as refusal:
+        typer.echo(f"{refusal.reason}: {refusal.sentence}", err=True)
+        return None
 
 
 def _keep(path: Path, answer: bytes) -> None:

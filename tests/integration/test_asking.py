@@ -119,6 +119,10 @@ def test_what_was_measured_of_the_noise_stands_beside_the_claim(service: Service
     assert "other code than answers now" in shown
     told = json.loads(service.printed("--describe", "conversations", "--json"))
     assert told["measured"]["trials"] == 35_000
+    (service.home.folder / "measured-epsilon.json").write_text("{}")
+    broken = service.run("--describe", "conversations")
+    assert broken.exit_code == 0 and "wait_s" in broken.stdout
+    assert broken.stderr.startswith("MEASUREMENT_UNREADABLE: ")
 
 
 def test_the_key_comes_from_a_file(service: Service, tmp_path: Path) -> None:
