@@ -6,6 +6,7 @@ import typer
 
 from services.access_commands import app as access_app
 from services.adapters.commands import app as import_app
+from services.asking.command import ask
 from services.bench_commands import app as bench_app
 from services.collector.commands import app as collector_app
 from services.collector.commands import lander_app
@@ -47,6 +48,9 @@ app.add_typer(query_app, name="query")
 app.add_typer(budget_app, name="budget")
 app.add_typer(receipt_app, name="receipt")
 app.add_typer(audit_app, name="audit")
+app.command(
+    epilog="Example: mangrove ask conversations count --by channel --from 2026-01-05 --until 2026-02-02 --target 50"
+)(ask)
 app.command(epilog="Example: mangrove simulate --home .mangrove --people 500 --seed 7")(simulate)
 app.command(epilog="Example: mangrove demo --home .mangrove --people 2500")(demo)
 

@@ -47,6 +47,7 @@ CATALOGUE: dict[str, Entry] = {
     "BUDGET_EXCEEDED": Entry(grpc.StatusCode.RESOURCE_EXHAUSTED),
     "LEDGER_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
     "DATASET_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=10)),
+    "MEASUREMENT_UNREADABLE": Entry(grpc.StatusCode.FAILED_PRECONDITION),
     "INTERNAL": Entry(grpc.StatusCode.INTERNAL),
 }
 

@@ -2,9 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
-
-FORMAT = "mangrove-receipt-1"
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +14,8 @@ class Receipt:
     is how often an interval holds the exact value. `ledger_entry` and `ledger_hash` name the charge in the ledger's
     chain, made `at` (ISO 8601, UTC). The other fields mean what they mean in the answer's guarantee.
     """
+
+    FORMAT: ClassVar[str] = "mangrove-receipt-1"
 
     partner: str
     question: str
@@ -38,7 +38,7 @@ class Receipt:
 
     def statement(self) -> bytes:
         """Give the text that is signed and handed over: JSON in one line, always the same."""
-        told = {"format": FORMAT, **asdict(self)}
+        told = {"format": self.FORMAT, **asdict(self)}
         return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
 
     @classmethod
@@ -49,6 +49,6 @@ class Receipt:
             ValueError: if it is none of this format.
         """
         told: dict[str, Any] = json.loads(statement)
-        if told.pop("format", None) != FORMAT or told.keys() != {field.name for field in fields(cls)}:
-            raise ValueError(FORMAT)
+        if told.pop("format", None) != cls.FORMAT or told.keys() != {field.name for field in fields(cls)}:
+            raise ValueError(cls.FORMAT)
         return cls(**{**told, "noise": tuple((name, scale) for name, scale in told["noise"])})

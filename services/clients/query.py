@@ -10,6 +10,7 @@ answer.frame
 ```
 """
 
+import math
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -19,14 +20,18 @@ import pandas as pd
 
 from mangrove.query.v1 import query_pb2, query_pb2_grpc
 from services.clients.answers import Answer, Budget, Column, Description, Preview, answer_from_proto, noise_from_proto
+from services.clients.audits import PublishedAudit
 from services.clients.connection import ClientTls, bearer, channel
 from services.clients.questions import MeasureName, QueryRefused, question
 from services.clients.refusals import refusal_of
 
-__all__ = ["Answer", "Budget", "Column", "Description", "Preview", "QueryClient"]
+__all__ = ["Answer", "Budget", "Column", "Description", "Preview", "PublishedAudit", "QueryClient"]
 
 _TIMEOUT_S = 60.0
 _LARGEST_ANSWER = 256 * 1024 * 1024
+_RHO_NANO = (1000, 10_000_000_000)
+"""What one question may cost, by the proto."""
+_EXACT_TO = 1000
 
 
 class QueryClient:
@@ -94,6 +99,29 @@ class QueryClient:
             }
         )
 
+    def rho_for(self, epsilon: float, dataset: str, measures: Sequence[MeasureName], **asked: Any) -> float:
+        """Give the most that a question can cost so that its epsilon at the dataset's delta is at most so much.
+
+        Args:
+            epsilon: Above 0.
+            dataset: The dataset's name.
+            measures: 1 to 4, as in `question`.
+            **asked: The other arguments of `question`, by name, but for the price.
+        """
+
+        def fits(rho_nano: int) -> bool:
+            return self.preview(dataset, measures, rho=rho_nano / 1e9, **asked).epsilon <= epsilon
+
+        least, most = _RHO_NANO
+        if fits(most):
+            return most / 1e9
+        if not fits(least):
+            raise QueryRefused("QUESTION_INVALID", "No answer is as cheap as that. Allow a larger epsilon.", ())
+        while most - least > least / _EXACT_TO:
+            middle = math.ceil(math.sqrt(least * most))
+            least, most = (middle, most) if fits(middle) else (least, middle)
+        return least / 1e9
+
     def ask(self, dataset: str, measures: Sequence[MeasureName], **asked: Any) -> Answer:
         """Ask a question and pay its price; asking the same again costs nothing.
 
@@ -113,6 +141,13 @@ class QueryClient:
         limit, spent, left = (amount / 1e9 for amount in amounts)
         told = (response.spent_epsilon, response.delta, response.renewed_on)
         return Budget(response.dataset, limit, spent, left, *told)
+
+    def audit(self) -> PublishedAudit | None:
+        """Give what the operator measured last of the noise, beside what is claimed; None if nothing was published."""
+        response, _ = self._call(self._stub.GetAudit, query_pb2.GetAuditRequest())
+        if not response.HasField("last"):
+            return None
+        return PublishedAudit.of(response.last.statement.encode(), response.last.signature, response.running_code)
 
     def close(self) -> None:
         """Release the connection."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,17 +12,20 @@ from deltalake import write_deltalake
 
 from privacy.dp.types import NanoRho
 from privacy.errors import MangroveError
+from privacy.receipts import Measurement
 from services.clients.answers import Answer, Guarantee
 from services.clients.query import QueryClient
 from services.demo.servers import free_port, running
 from services.installation import api_key_of, install
 from services.private_audit.bound import Guesses, lower_bound
 from services.private_audit.canaries import CHANNELS, FIRST_DAY, GROUPS, GUESS_ABOVE, ROWS, Grid
+from services.private_query.code import code_version
 from spark_jobs.lake import tables
 
 _AUDITOR = "auditor"
 _MOST_ANSWERS = 10_000
 _ASK_AT_ONCE = 4
+_CONFIDENCE = 0.95
 _CATALOGUE = f"""
 answer_after_ms = [1]
 
@@ -61,34 +64,7 @@ class ClaimBroken(MangroveError):
     reason = "EPSILON_ABOVE_CLAIM"
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What was measured beside what is claimed: `*_at_least` at 95 % confidence, epsilon at delta.
-
-    `trials` is how often a canary's presence was guessed in each mart; `of_claim` the share of the claimed epsilon
-    that was measured.
-    """
-
-    rho: float
-    delta: float
-    answers: int
-    canaries: int
-    trials: int
-    wrong_without: int
-    wrong_with: int
-    mu_claimed: float
-    mu_at_least: float
-    epsilon_claimed: float
-    epsilon_at_least: float
-    epsilon_at_least_any_noise: float
-    of_claim: float
-
-    def told(self) -> dict[str, float | int]:
-        """Give it as it is published."""
-        return asdict(self)
-
-
-def audit(*, rho: NanoRho, answers: int) -> Audit:
+def audit(*, rho: NanoRho, answers: int) -> Measurement:
     """Measure epsilon on the real service in a temporary home.
 
     Args:
@@ -96,7 +72,6 @@ def audit(*, rho: NanoRho, answers: int) -> Audit:
         answers: How many questions to ask of each mart, 1 to 10,000 and as many as rho 1000 pays for.
 
     Raises:
-        ClaimBroken: if more was measured than is claimed.
         ServerDidNotStart, QueryRefused: if the service does not run or answer.
     """
     answers = min(answers, _MOST_ANSWERS, 10**12 // rho)
@@ -104,15 +79,14 @@ def audit(*, rho: NanoRho, answers: int) -> Audit:
     wrong_without, claim = _guess(grid, rho, answers, with_canaries=False)
     wrong_with, _ = _guess(grid, rho, answers, with_canaries=True)
     trials = answers * len(grid.canaries)
-    found = lower_bound(Guesses(trials, wrong_without, trials, wrong_with), claim.delta)
-    if found.epsilon > claim.epsilon:
-        raise ClaimBroken(
-            f"Epsilon is at least {found.epsilon:.3f}, {claim.epsilon:.3f} is claimed. Measure again with more "
-            "answers; if it stays so, stop the service: its noise is not what it says."
-        )
-    return Audit(
-        rho=rho / 10**9,
+    found = lower_bound(Guesses(trials, wrong_without, trials, wrong_with), claim.delta, confidence=_CONFIDENCE)
+    return Measurement(
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        code=code_version(),
+        mart=f"{tables.PRIVATE_CONVERSATIONS.path}, generated: {len(grid.cells)} cells of {grid.people_in_cell} people",
+        rho_nano=rho,
         delta=claim.delta,
+        confidence=_CONFIDENCE,
         answers=answers,
         canaries=len(grid.canaries),
         trials=trials,
@@ -123,8 +97,20 @@ def audit(*, rho: NanoRho, answers: int) -> Audit:
         epsilon_claimed=claim.epsilon,
         epsilon_at_least=found.epsilon,
         epsilon_at_least_any_noise=found.epsilon_any,
-        of_claim=found.epsilon / claim.epsilon,
     )
+
+
+def hold_to_claim(measured: Measurement) -> None:
+    """Compare what was measured with the claim.
+
+    Raises:
+        ClaimBroken: if more was measured than is claimed.
+    """
+    if measured.of_claim > 1:
+        raise ClaimBroken(
+            f"Epsilon is at least {measured.epsilon_at_least:.3f}, {measured.epsilon_claimed:.3f} is claimed. Measure "
+            "again with more answers; if it stays so, stop the service: its noise is not what it says."
+        )
 
 
 def _guess(grid: Grid, rho: NanoRho, answers: int, *, with_canaries: bool) -> tuple[int, Guarantee]:

@@ -16,6 +16,7 @@ from services.private_query.catalogue import load_catalogue
 from services.private_query.engine import DeltaEngine
 from services.private_query.ledgers import open_ledger
 from services.private_query.ports import ExactEngine, Ports
+from services.private_query.published import Published
 from services.private_query.receipts import receipted
 from services.private_query.servicer import SERVICE, PrivateQueryServicer, add_to_server
 from services.settings import Home, QuerySettings
@@ -76,8 +77,9 @@ def build(
     audit = AuditLog(home.path(home.settings.audit))
     ledger = open_ledger(home)
     engine = _engine(settings, home.lake_root)
-    ports = Ports(catalogue, engine, ledger, truncation_secret, receipted(Signer(receipt_secret)))
-    servicer = PrivateQueryServicer(ports)
+    signer = Signer(receipt_secret)
+    ports = Ports(catalogue, engine, ledger, truncation_secret, receipted(signer))
+    servicer = PrivateQueryServicer(ports, Published(home, signer))
     return QueryService(options, authenticator, servicer, engine, ledger, audit, settings.metrics_port)
 
 

@@ -8,8 +8,10 @@ import grpc
 from mangrove.query.v1 import query_pb2, query_pb2_grpc
 from services.grpc_gate import current_call
 from services.private_query import handlers, wire
+from services.private_query.code import code_version
 from services.private_query.moments import held
 from services.private_query.ports import Ports
+from services.private_query.published import Published
 
 SERVICE = query_pb2.DESCRIPTOR.services_by_name["PrivateQueryService"].full_name
 REUSED = "mangrove-reused"
@@ -20,8 +22,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class PrivateQueryServicer(query_pb2_grpc.PrivateQueryServiceServicer):
     """Answers partners. Ledger and engine block, so handlers run in threads."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, published: Published) -> None:
         self._ports = ports
+        self._published = published
 
     async def ListDatasets(  # noqa: N802 - named by the proto
         self, request: query_pb2.ListDatasetsRequest, context: Context
@@ -62,6 +65,13 @@ class PrivateQueryServicer(query_pb2_grpc.PrivateQueryServiceServicer):
         partner = current_call().caller.name
         budget = await asyncio.to_thread(handlers.get_budget, request.dataset, partner=partner, ports=self._ports)
         return wire.budget_to_proto(budget)
+
+    async def GetAudit(  # noqa: N802
+        self, request: query_pb2.GetAuditRequest, context: Context
+    ) -> query_pb2.GetAuditResponse:
+        """Say what was measured last of the noise, beside the claim."""
+        last = await asyncio.to_thread(self._published.last)
+        return wire.measurement_to_proto(last, code_version())
 
 
 def add_to_server(servicer: PrivateQueryServicer, server: grpc.aio.Server) -> None:

@@ -8,6 +8,7 @@ from privacy.dp.types import Estimate
 from services.private_query.catalogue import CALENDAR, Dataset, IntColumn, StringColumn
 from services.private_query.handlers import BudgetState, Preview
 from services.private_query.ports import NEIGHBOURS, PRIVACY_UNIT, Answer, Bound, Guarantee, MeasureNoise
+from services.private_query.published import Signed
 from services.private_query.question import (
     AskedMeasure,
     Between,
@@ -216,3 +217,13 @@ def budget_to_proto(budget: BudgetState) -> query_pb2.GetBudgetResponse:
         delta=budget.delta,
         renewed_on="" if budget.renewed_on is None else budget.renewed_on.isoformat(),
     )
+
+
+def measurement_to_proto(last: Signed | None, running_code: str) -> query_pb2.GetAuditResponse:
+    """Write what was measured last, and which code answers."""
+    if last is None:
+        return query_pb2.GetAuditResponse(running_code=running_code)
+    signed = query_pb2.Measurement(
+        statement=last.statement.decode(), signature=last.signature, public_key=last.public_key
+    )
+    return query_pb2.GetAuditResponse(last=signed, running_code=running_code)

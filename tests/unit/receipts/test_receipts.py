@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from privacy.receipts import Receipt, ReceiptInvalid, Signer, checked, public_key_of
+from privacy.receipts import Measurement, Receipt, ReceiptInvalid, Signer, checked, public_key_of, signed_as
+from tests.measurements import a_measurement
 
 ANSWER = b"the answer's bytes"
 SIGNER = Signer(os.urandom(32))
@@ -88,3 +89,14 @@ def test_private_key_is_never_printed() -> None:
     shown = f"{Signer(secret)!r} {Signer(secret)} {Signer(secret).public_key}"
     assert secret.hex() not in shown
     assert repr(secret)[2:-1] not in shown
+
+
+def test_measurement_comes_back_as_it_was_and_is_no_receipt() -> None:
+    measured = a_measurement()
+    signature = SIGNER.sign(measured)
+    assert signed_as(Measurement, measured.statement(), signature, KEY) == measured
+    with pytest.raises(ReceiptInvalid, match="not signed"):
+        signed_as(Receipt, measured.statement(), signature, KEY)
+    better = replace(measured, epsilon_at_least=1.0).statement()
+    with pytest.raises(ReceiptInvalid, match="not signed"):
+        signed_as(Measurement, better, signature, KEY)

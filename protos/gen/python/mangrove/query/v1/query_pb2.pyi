@@ -1029,6 +1029,90 @@ class GetBudgetResponse(_message.Message):
 Global___GetBudgetResponse: _TypeAlias = GetBudgetResponse  # noqa: Y015
 
 @_typing.final
+class GetAuditRequest(_message.Message):
+    """Asks what was measured last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAuditRequest: _TypeAlias = GetAuditRequest  # noqa: Y015
+
+@_typing.final
+class GetAuditResponse(_message.Message):
+    """What was measured last, and what answers now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_FIELD_NUMBER: _builtins.int
+    RUNNING_CODE_FIELD_NUMBER: _builtins.int
+    running_code: _builtins.str
+    """The code that answers now, in the form of the statement's `code`: when both are equal, what was measured is what
+    answers. Never empty.
+    """
+    @_builtins.property
+    def last(self) -> Global___Measurement:
+        """The last measurement that was published. Unset: none was."""
+
+    def __init__(
+        self,
+        *,
+        last: Global___Measurement | None = ...,
+        running_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last", b"last"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last", b"last", "running_code", b"running_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAuditResponse: _TypeAlias = GetAuditResponse  # noqa: Y015
+
+@_typing.final
+class Measurement(_message.Message):
+    """What was measured of the noise with canaries, signed by the operator's installation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    statement: _builtins.str
+    """What is signed, as JSON in one line. `at`: when it ended, ISO 8601, UTC. `code`: version and hash of the sources
+    that were measured. `mart`: on what. `rho_nano`: what each question cost, billionths of rho. `delta`: the delta of
+    each epsilon. `confidence`: how surely each `*_at_least` holds, such as 0.95. `answers`: questions asked of each
+    of the two marts. `canaries`: people whose presence was guessed. `trials`: guesses about each mart. `wrong_without`
+    and `wrong_with`: wrong ones, without and with the canaries. `mu_*`: mean shift over standard deviation.
+    `epsilon_claimed`: what an answer of that price states. `epsilon_at_least`: the least that can be true, taking
+    noise for Gaussian, 0 when the trials show nothing; `epsilon_at_least_any_noise`: without that. Never empty.
+    """
+    signature: _builtins.bytes
+    """Ed25519 (RFC 8032) over "mangrove-audit-1", a newline and the statement; 64 bytes."""
+    public_key: _builtins.bytes
+    """The public key that fits, 32 bytes: that of receipts. Compare it with the one that the operator handed over."""
+    def __init__(
+        self,
+        *,
+        statement: _builtins.str = ...,
+        signature: _builtins.bytes = ...,
+        public_key: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["public_key", b"public_key", "signature", b"signature", "statement", b"statement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Measurement: _TypeAlias = Measurement  # noqa: Y015
+
+@_typing.final
 class Receipt(_message.Message):
     """What a service promises of an answer, signed. `mangrove receipt verify` checks it without the service."""
 

@@ -62,6 +62,11 @@ class PrivateQueryServiceStub:
                 request_serializer=mangrove_dot_query_dot_v1_dot_query__pb2.GetBudgetRequest.SerializeToString,
                 response_deserializer=mangrove_dot_query_dot_v1_dot_query__pb2.GetBudgetResponse.FromString,
                 _registered_method=True)
+        self.GetAudit = channel.unary_unary(
+                '/mangrove.query.v1.PrivateQueryService/GetAudit',
+                request_serializer=mangrove_dot_query_dot_v1_dot_query__pb2.GetAuditRequest.SerializeToString,
+                response_deserializer=mangrove_dot_query_dot_v1_dot_query__pb2.GetAuditResponse.FromString,
+                _registered_method=True)
 
 
 class PrivateQueryServiceServicer:
@@ -107,6 +112,14 @@ class PrivateQueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAudit(self, request, context):
+        """Says what the operator measured last of the noise, with canaries on generated data, beside what is claimed. The
+        call itself measures nothing, reads no data of people and costs nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PrivateQueryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -134,6 +147,11 @@ def add_PrivateQueryServiceServicer_to_server(servicer, server):
                     servicer.GetBudget,
                     request_deserializer=mangrove_dot_query_dot_v1_dot_query__pb2.GetBudgetRequest.FromString,
                     response_serializer=mangrove_dot_query_dot_v1_dot_query__pb2.GetBudgetResponse.SerializeToString,
+            ),
+            'GetAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAudit,
+                    request_deserializer=mangrove_dot_query_dot_v1_dot_query__pb2.GetAuditRequest.FromString,
+                    response_serializer=mangrove_dot_query_dot_v1_dot_query__pb2.GetAuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -274,6 +292,33 @@ class PrivateQueryService:
             '/mangrove.query.v1.PrivateQueryService/GetBudget',
             mangrove_dot_query_dot_v1_dot_query__pb2.GetBudgetRequest.SerializeToString,
             mangrove_dot_query_dot_v1_dot_query__pb2.GetBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mangrove.query.v1.PrivateQueryService/GetAudit',
+            mangrove_dot_query_dot_v1_dot_query__pb2.GetAuditRequest.SerializeToString,
+            mangrove_dot_query_dot_v1_dot_query__pb2.GetAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,10 @@ class PrivateQueryServiceStub:
     """
     GetBudget: _grpc.UnaryUnaryMultiCallable[_query_pb2.GetBudgetRequest, _query_pb2.GetBudgetResponse]
     """Says what the partner has spent on a dataset and what is left for it."""
+    GetAudit: _grpc.UnaryUnaryMultiCallable[_query_pb2.GetAuditRequest, _query_pb2.GetAuditResponse]
+    """Says what the operator measured last of the noise, with canaries on generated data, beside what is claimed. The
+    call itself measures nothing, reads no data of people and costs nothing.
+    """
 
 @_typing.type_check_only
 class PrivateQueryServiceAsyncStub(PrivateQueryServiceStub):
@@ -71,6 +75,10 @@ class PrivateQueryServiceAsyncStub(PrivateQueryServiceStub):
     """
     GetBudget: _aio.UnaryUnaryMultiCallable[_query_pb2.GetBudgetRequest, _query_pb2.GetBudgetResponse]  # type: ignore[assignment]
     """Says what the partner has spent on a dataset and what is left for it."""
+    GetAudit: _aio.UnaryUnaryMultiCallable[_query_pb2.GetAuditRequest, _query_pb2.GetAuditResponse]  # type: ignore[assignment]
+    """Says what the operator measured last of the noise, with canaries on generated data, beside what is claimed. The
+    call itself measures nothing, reads no data of people and costs nothing.
+    """
 
 class PrivateQueryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers typed questions with differential privacy. Every call needs the metadata
@@ -120,5 +128,15 @@ class PrivateQueryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_query_pb2.GetBudgetResponse, _abc.Awaitable[_query_pb2.GetBudgetResponse]]:
         """Says what the partner has spent on a dataset and what is left for it."""
+
+    @_abc_1.abstractmethod
+    def GetAudit(
+        self,
+        request: _query_pb2.GetAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_pb2.GetAuditResponse, _abc.Awaitable[_query_pb2.GetAuditResponse]]:
+        """Says what the operator measured last of the noise, with canaries on generated data, beside what is claimed. The
+        call itself measures nothing, reads no data of people and costs nothing.
+        """
 
 def add_PrivateQueryServiceServicer_to_server(servicer: PrivateQueryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
