@@ -3,7 +3,9 @@
 A mart of a million rows of 50,000 people over 13 weeks lies in a Delta table. Each round asks for the conversations of
 some channels, week by week: the whole handler, ledger on disk included, before an answer is held for its moment.
 Filters change from round to round, so no answer is reused. The peer is DuckDB with the same SQL in the same rounds,
-over the files of the table, and over a copy of it in DuckDB's own memory. All use the same two threads.
+over the files of the table, and over a copy of it in DuckDB's own memory. All use the same two threads. With
+`--tumult`, a Python that has Tumult Analytics (`pip install tmlt.analytics` in an environment of its own), it answers
+the first ten of these questions as well, with the same bounds and price.
 
 Example: python -m tests.benchmarks.bench_private_query --rounds 200
 """
@@ -11,12 +13,14 @@ Example: python -m tests.benchmarks.bench_private_query --rounds 200
 import argparse
 import itertools
 import json
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Self
 
 import duckdb
 import numpy as np
@@ -35,6 +39,8 @@ from spark_jobs.lake import tables
 ROWS, PEOPLE, DAYS, MANY_KEYS = 1_000_000, 50_000, 91, 90_000
 FIRST_DAY = date(2026, 1, 5)
 CHANNELS = ("web", "app", "chat", "voice", "email", "social", "store")
+TUMULT_ROUNDS = 10
+RHO_NANO = 10_000_000
 P50_MS, P99_MS, MOST_OVER_PEER, MANY_KEYS_S = 15.0, 60.0, 1.5, 1.5
 
 
@@ -75,7 +81,7 @@ def catalogue_at(folder: Path) -> Catalogue:
 def asked(filters: tuple[Filter, ...], group_by: tuple[str, ...] = ("week",)) -> Question:
     """Return a question about all weeks."""
     until = (FIRST_DAY + timedelta(days=DAYS)).isoformat()
-    price = RhoPrice(10_000_000)
+    price = RhoPrice(RHO_NANO)
     return Question("conversations", (AskedMeasure("count"),), group_by, filters, FIRST_DAY.isoformat(), until, price)
 
 
@@ -92,6 +98,49 @@ def told(name: str, values: list[float], **more: object) -> None:
     p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
     line = {"what": name, "rounds": len(values), "p50_ms": round(median(values), 2), "p99_ms": round(p99, 2)}
     print(json.dumps(line | more), flush=True)
+
+
+class Tumult:
+    """Tumult Analytics in a process and an environment of its own, over the same files."""
+
+    def __init__(self, python: str, files: list[str], groups: int, rows: int) -> None:
+        monday = FIRST_DAY - timedelta(days=FIRST_DAY.weekday())
+        weeks = [(monday + timedelta(days=day)).isoformat() for day in range(0, DAYS + 7, 7)]
+        peer = Path(__file__).with_name("tumult_peer.py")
+        self._process = subprocess.Popen([python, str(peer)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._send({"files": files, "weeks": weeks, "groups": groups, "rows": rows})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def _send(self, line: dict[str, object]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(line) + "\n")
+        self._process.stdin.flush()
+
+    def ask(self, where: str) -> float:
+        """Return how many milliseconds an answer took."""
+        self._send({"where": where, "rho": RHO_NANO / 1e9})
+        assert self._process.stdout is not None
+        return float(json.loads(self._process.stdout.readline())["ms"])
+
+
+def beside_tumult(ports: Ports, folder: Path, python: str) -> None:
+    """Time the same questions beside Tumult Analytics, in turns."""
+    dataset = ports.catalogue.dataset[0]
+    bounds = dataset.max_groups_per_person, dataset.max_rows_per_group
+    files = [str(path) for path in (folder / tables.PRIVATE_CONVERSATIONS.path).glob("*.parquet")]
+    ours, theirs = [], []
+    with Tumult(python, files, *bounds) as tumult:
+        tumult.ask("turns >= 0")
+        for turn, channels in zip(range(TUMULT_ROUNDS), itertools.combinations(CHANNELS, 3), strict=False):
+            filters = (Filter("channel", OneOf(channels)), Filter("turns", Between(-turn - 1001, None)))
+            ours.append(timed(lambda f=filters: run_query(asked(f), partner="partner", ports=ports)))
+            theirs.append(tumult.ask(f"channel IN {channels!r} AND turns >= {-turn - 1001}"))
+    told("tumult analytics, week by week", theirs, times_mangrove=round(median(theirs) / median(ours), 1))
 
 
 def weekly(ports: Ports, folder: Path, rounds: int) -> bool:
@@ -172,6 +221,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--tumult", metavar="PYTHON", help="a Python that has tmlt.analytics, as another peer")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -188,6 +238,8 @@ def main() -> int:
         first = timed(lambda: run_query(asked((Filter("turns", Between(0, None)),)), partner="partner", ports=ports))
         print(json.dumps({"what": "mangrove, first question of a version", "ms": round(first, 1)}), flush=True)
         reached = weekly(ports, folder, arguments.rounds)
+        if arguments.tumult:
+            beside_tumult(ports, folder, arguments.tumult)
         other_measures(ports, max(3, arguments.rounds // 10))
         reached &= many_keys(ports, max(3, arguments.rounds // 40))
         ledger.close()
