@@ -47,6 +47,9 @@ def follow(book: Book, lake_root: str) -> None:
     history = _history(lake_root)
     for dataset, by_version in book.spent_by_identity().items():
         found = merged(history, by_version)
+        if set(by_version) == {found.identity_version}:
+            # Nobody can have been merged since answers from the newest graph.
+            continue
         facts: dict[str, Fact] = {
             "identity_version": found.identity_version,
             "steps": found.steps,
@@ -63,12 +66,15 @@ def sentences(book: Book, lake_root: str) -> Iterator[str]:
     newest = _newest(lake_root)
     for dataset, by_version in book.spent_by_identity().items():
         total, last = NanoRho(sum(by_version.values())), book.followed(dataset)
+        asked = f"{dataset}: rho {as_rho(total)} was spent on answers"
+        if set(by_version) == {newest}:
+            yield f"{asked}, and up to version {newest} of the identity graph nobody in them was merged or split."
+            continue
         facts = last.facts if last else {}
         version, steps = facts.get("identity_version"), int(str(facts.get("steps", 1)))
         if facts.get("asked_rho_nano") != total or version != newest:
             yield f"{dataset}: answers or people changed since they were last followed. Run `mangrove budget follow`."
             continue
-        asked = f"{dataset}: rho {as_rho(total)} was spent on answers"
         if steps == 1:
             yield f"{asked}, and up to version {version} of the identity graph nobody in them was merged or split."
         else:
