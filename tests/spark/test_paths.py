@@ -20,7 +20,7 @@ def walked(spark):
         for name, (outcome, walk) in walks.items():
             for step, (channel, stage) in enumerate((part.split("/") for part in walk.split()), start=1):
                 at = START + timedelta(days=step)
-                steps.append((name, step, f"person.{name[0]}", channel, stage, at, None, 1))
+                steps.append((name, step, f"person.{name[0]}", channel, stage, at, at, None, 1))
             blank = dict.fromkeys(GOLD_JOURNEYS.schema.names)
             journeys.append({**blank, "journey_id": name, "person_id": f"person.{name[0]}", "outcome": outcome})
         return (
