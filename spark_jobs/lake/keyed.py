@@ -12,7 +12,7 @@ from spark_jobs.lake.comparing import Changes, KeyNotUnique
 from spark_jobs.lake.files import Part, Rows, read_rows, remove_parts, replace_files, rows_at, write_part
 from spark_jobs.lake.files import written as files_of
 from spark_jobs.lake.schemas import Table
-from spark_jobs.lake.snapshot import version_of
+from spark_jobs.lake.snapshot import rows_of, version_of
 
 _SMALL = 100_000
 """What is left of data files of fewer rows is put together."""
@@ -40,8 +40,7 @@ def append(root: str, table: Table, rows: pl.DataFrame, reflects: _Reflects) -> 
     """Add rows, whose keys are not there yet, to a table that was made."""
     if len(rows):
         replace_files(root, table, [], [write_part(root, table, rows)], reflects)
-    before = sum(file.count for file in rows_at(root, table, version_of(root, table)))
-    return Changes(table.name, len(rows), 0, 0, before)
+    return Changes(table.name, len(rows), 0, 0, rows_of(root, table))
 
 
 def patch(root: str, table: Table, rows: pl.DataFrame, gone: pl.DataFrame, reflects: _Reflects) -> Changes:
@@ -60,12 +59,13 @@ def patch(root: str, table: Table, rows: pl.DataFrame, gone: pl.DataFrame, refle
     keys, rows = list(table.key), rows.select(table.schema.names)
     _check(table, rows)
     wanted = pl.concat([rows.select(keys), gone.select(keys)]).unique()
+    hashed = rows.select(*keys, row=rows.hash_rows())
     files = rows_at(root, table, version_of(root, table))
     none = rows.select(keys).clear()
     same, out, small, replaced, parts = [none], [none], [], [], []
     for file in files:
         held = read_rows(table, file, table.schema.names)
-        equal, taken = _met(table, held, wanted, rows)
+        equal, taken = _met(table, held, wanted, hashed)
         same.append(equal)
         if len(taken):
             out.append(taken)
@@ -84,12 +84,12 @@ def patch(root: str, table: Table, rows: pl.DataFrame, gone: pl.DataFrame, refle
     return changes
 
 
-def _met(table: Table, held: pl.DataFrame, wanted: pl.DataFrame, rows: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
-    """The wanted keys that a file holds: those whose row is the same, and the others."""
+def _met(table: Table, held: pl.DataFrame, wanted: pl.DataFrame, hashed: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
+    """The wanted keys that a file holds: those whose row is as `hashed` says, and the others."""
     keys = list(table.key)
     found = held.join(wanted, on=keys, how="semi")
-    hashed = [side.select(*keys, row=side.hash_rows()) for side in (found, rows)]
-    equal = hashed[0].join(hashed[1], on=[*keys, "row"], how="semi").select(keys)
+    rows = found.select(*keys, row=found.hash_rows())
+    equal = rows.join(hashed, on=[*keys, "row"], how="semi").select(keys)
     return equal, found.select(keys).join(equal, on=keys, how="anti")
 
 
@@ -111,7 +111,8 @@ def _counted(table: Table, new: pl.DataFrame, old: pl.DataFrame, rows: int) -> C
 
 
 def _hashes(table: Table, files: Sequence[Rows]) -> pl.DataFrame:
-    return pl.concat([_hashed(table, read_rows(table, file, table.schema.names)) for file in files])
+    none = _hashed(table, pl.DataFrame(table.schema.empty_table()))
+    return pl.concat([none, *(_hashed(table, read_rows(table, file, table.schema.names)) for file in files)])
 
 
 def _hashed(table: Table, rows: pl.DataFrame) -> pl.DataFrame:

@@ -78,6 +78,12 @@ def test_all_rows_are_replaced_and_what_differs_is_counted(root):
     assert content(root) == [("b", 5, None), ("c", 3, None), ("d", 4, None)]
 
 
+def test_all_rows_may_go(root):
+    replace(root, things(("a", 1, None), ("b", 2, None)))
+    assert replace(root).deleted == 2
+    assert content(root) == []
+
+
 def test_files_without_a_change_stay(root):
     replace(root, things(("a", 1, None)), things(("b", 2, None)))
     before = {file.path for file in rows_at(root, THINGS, version_of(root, THINGS))}
