@@ -93,43 +93,45 @@ def endings(groups: Sequence[tuple[str, Mapping[str, int]]]) -> go.Figure:
     names = [_counted(name, sum(outcomes.values())) for name, outcomes in groups]
     for outcome, colour in OUTCOME_COLOURS.items():
         shares = [100 * outcomes.get(outcome, 0) / (sum(outcomes.values()) or 1) for _, outcomes in groups]
-        figure.add_bar(
-            y=names,
-            x=shares,
-            orientation="h",
-            name=outcome,
-            marker={"color": colour, "line": {"width": 1.5, "color": PAPER}},
-            text=[f"{share:.0f} %" if share >= _NARROW_PERCENT else "" for share in shares],
-            textposition="inside",
-            insidetextanchor="middle",
-            textangle=0,
-            textfont={"color": PAPER if outcome == "bought" else INK, "size": 12},
-            hovertemplate="%{y}: %{x:.1f} % " + outcome + "<extra></extra>",
-        )
+        _add_shares(figure, names, shares, outcome, "", {"back": colour, "text": PAPER if outcome == "bought" else INK})
     return _stacked(figure, len(groups), 200)
 
 
 def attribution(shares: Mapping[tuple[str, str], float], models: Sequence[str]) -> go.Figure:
     """What purchases are owed to: one bar a model, the channels' shares in their colours."""
     figure = go.Figure()
+    names = [f"<b>{model.replace('_', ' ')}</b>  " for model in models]
     for channel, colour in CHANNEL_COLOURS.items():
         values = [100 * shares.get((model, channel), 0.0) for model in models]
         if not any(values):
             continue
-        figure.add_bar(
-            y=[f"<b>{model.replace('_', ' ')}</b>  " for model in models],
-            x=values,
-            orientation="h",
-            name=channel,
-            marker={"color": colour, "line": {"width": 1.5, "color": PAPER}},
-            text=[f"{channel} {value:.0f} %" if value >= _NARROW_PERCENT else "" for value in values],
-            textposition="inside",
-            insidetextanchor="middle",
-            textangle=0,
-            textfont={"color": INK if channel in _LIGHT_CHANNELS else PAPER, "size": 12},
-            hovertemplate="%{y}: %{x:.1f} % " + channel + "<extra></extra>",
-        )
+        text = INK if channel in _LIGHT_CHANNELS else PAPER
+        _add_shares(figure, names, values, channel, f"{channel} ", {"back": colour, "text": text})
     return _stacked(figure, len(models), 110)
+
+
+def _add_shares(
+    figure: go.Figure,
+    bars: Sequence[str],
+    percents: Sequence[float],
+    name: str,
+    label: str,
+    colours: Mapping[str, str],
+) -> None:
+    """Add one part to each of the stacked bars; `label` stands before the number where there is room for it."""
+    figure.add_bar(
+        y=bars,
+        x=percents,
+        orientation="h",
+        name=name,
+        marker={"color": colours["back"], "line": {"width": 1.5, "color": PAPER}},
+        text=[f"{label}{percent:.0f} %" if percent >= _NARROW_PERCENT else "" for percent in percents],
+        textposition="inside",
+        insidetextanchor="middle",
+        textangle=0,
+        textfont={"color": colours["text"], "size": 12},
+        hovertemplate="%{y}: %{x:.1f} % " + name + "<extra></extra>",
+    )
 
 
 def _stacked(figure: go.Figure, bars: int, left_px: int) -> go.Figure:
