@@ -94,9 +94,11 @@ def _cap_over_all_people(patch: Patch) -> None:
 
 
 def _no_clipping(patch: Patch) -> None:
+    """Only upwards: a value below the first bin of a histogram would end the attack before it can find anything."""
+
     class Numbers:
         def __getattr__(self, name: str) -> Any:
-            return (lambda values, *_: values // 2**40) if name == "clip" else getattr(np, name)
+            return (lambda values, low, _: np.maximum(values // 2**40, low)) if name == "clip" else getattr(np, name)
 
     patch.setattr(aggregates, "np", Numbers())
 
