@@ -8,7 +8,7 @@ prediction from the same sight has a better expected log loss or Brier score, an
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 
 from services.simulator.handover import (
@@ -63,7 +63,9 @@ class Best:
 
 
 def best_of_talks(talks: Iterable[TalkTruth]) -> dict[str, list[Best]]:
-    """The best predictions of conversations by their id: one for each of a conversation's `turns`.
+    """The best predictions of conversations by their id: one for each message of the customer, to the bot or an agent.
+
+    With an agent, how it ends depends on the topic alone, and there is no hand-over any more to come.
 
     Each person's conversations must come in the order in which they were held, from the first.
     """
@@ -73,7 +75,9 @@ def best_of_talks(talks: Iterable[TalkTruth]) -> dict[str, list[Best]]:
         known, beliefs[talk.person] = follow(talk, beliefs.get(talk.person, IMPATIENCE_SHARES))
         alone, _ = follow(talk, IMPATIENCE_SHARES)
         thanks = [Best(_SOLVED, _SOLVED)] * (len(talk.turns) - len(talk.played))
-        found[talk.conversation_id] = [Best(*pair) for pair in zip(known, alone, strict=True)] + thanks
+        handed = replace(_with_agent(talk.topic), handover=0.0)
+        with_agent = [Best(handed, handed)] * len(talk.to_agent)
+        found[talk.conversation_id] = [Best(*pair) for pair in zip(known, alone, strict=True)] + thanks + with_agent
     return found
 
 

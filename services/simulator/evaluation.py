@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import polars as pl
 from google.protobuf.descriptor import EnumDescriptor
@@ -14,7 +15,7 @@ from services.simulator.best import TARGETS
 from services.simulator.world import World, simulate
 
 _LABELS = {
-    "handover": pl.col("handed_over"),
+    "handover": pl.col("handed_over") & ~pl.col("with_agent"),
     "abandonment": pl.col("outcome") == "abandoned",
     "escalation": pl.col("outcome") == "escalated",
     "resolution": pl.col("outcome") == "resolved",
@@ -47,6 +48,7 @@ _ROW: dict[str, pl.DataType] = {
     "party": _STRING,
     "turn": pl.Int64(),
     "text": _STRING,
+    "page": _STRING,
     "to_party": _STRING,
     "end_reason": _STRING,
     "payment_status": _STRING,
@@ -76,19 +78,22 @@ class Comparison:
 def best_and_labels(truth: Mapping[str, Any]) -> pl.DataFrame:
     """A world's truth as rows by conversation_id and turn: for each target, the best prediction and what came true.
 
-    The columns are `best_TARGET` and `best_alone_TARGET` (0 to 1) and `is_TARGET`, beside outcome and handed_over.
+    The columns are `best_TARGET` and `best_alone_TARGET` (0 to 1) and `is_TARGET`, beside outcome, handed_over (in the
+    whole conversation) and with_agent (whether an agent had it by then).
     Ids are those of the simulator: the lake knows conversations under pseudonyms.
     """
     rows = [
         {
             "conversation_id": conversation_id,
             "turn": turn["customer_turn"],
+            "with_agent": with_agent,
             "outcome": talk["outcome"],
             "handed_over": talk["handed_over"],
             **{f"{sight}_{target}": turn[sight][target] for sight in ("best", "best_alone") for target in TARGETS},
         }
         for conversation_id, talk in truth["conversations"].items()
-        for turn in talk["turns"]
+        for turns, with_agent in ((talk["turns"], False), (talk["turns_with_agent"], True))
+        for turn in turns
     ]
     return pl.DataFrame(rows).with_columns(label.alias(f"is_{name}") for name, label in _LABELS.items())
 
@@ -145,10 +150,17 @@ def _row(event: pb.Event, person: str) -> tuple[object, ...]:
         _PARTIES[body.party] if kind == "message_sent" else None,
         body.turn if kind == "message_sent" else None,
         getattr(body, field) if field else None,
+        _page(kind, body),
         _PARTIES[body.to_party] if kind == "conversation_transferred" else None,
         _END_REASONS[body.reason] if kind == "conversation_ended" else None,
         _STATUSES[body.status] if kind == "payment_made" else None,
     )
+
+
+def _page(kind: str, body: Any) -> str | None:
+    if kind == "page_viewed":
+        return str(urlsplit(body.url).path)
+    return str(body.screen) if kind == "screen_viewed" else None
 
 
 def _language() -> pl.Expr:

@@ -31,7 +31,8 @@ class TalkTruth:
 
     `turns` has one (event id, chance that this message triggers the hand-over, chance that it or a later one
     does) for each customer message to the bot, in order; the last may be thanks for what solved it, which `played`,
-    the law's own turns, has not. `prior` counts the person's conversations before, at most 2.
+    the law's own turns, has not. `to_agent` has the event ids of the customer's messages to the agent. `prior` counts
+    the person's conversations before, at most 2.
     """
 
     conversation_id: str
@@ -42,6 +43,7 @@ class TalkTruth:
     outcome: str
     handed_over: bool
     turns: tuple[tuple[str, float, float], ...]
+    to_agent: tuple[str, ...]
     prior: int
     played: tuple[Turn, ...]
 
@@ -59,6 +61,7 @@ class Talk:
     turn: int = 0
     said: str | None = None
     truth: list[tuple[str, float, float]] = field(default_factory=list)
+    to_agent: list[str] = field(default_factory=list)
 
     def record(self, **body: object) -> str:
         """Record one event of the conversation now."""
@@ -115,6 +118,7 @@ def converse(walk: Walk, channel: str, topic: str, prior: int) -> TalkTruth:
         outcome,
         handed_over,
         tuple(talk.truth),
+        tuple(talk.to_agent),
         situation.prior,
         tuple(turns),
     )
@@ -187,7 +191,7 @@ def _with_agent(talk: Talk) -> str:
         if not talk.names or walk.chance(VERIFIED_SHARE):
             talk.names = walk.with_customer(talk.names, 1.0)
         talk.think()
-        talk.say(pb.PARTY_CUSTOMER, speaker.to_agent(walk.person))
+        talk.to_agent.append(talk.say(pb.PARTY_CUSTOMER, speaker.to_agent(walk.person)))
     outcome: str = rng.choices(AGENT_OUTCOMES, weights=agent_weights(talk.topic))[0]
     if outcome != "abandoned":
         talk.wait(slow=False)

@@ -37,11 +37,11 @@ def truth(world: World) -> dict[str, Any]:
     place among the customer's messages from 1, the chance that it triggers the hand-over (`hazard`), the chance that
     it or a later one does (`later`) for who knows how impatient the customer is, and the best possible predictions of
     hand-over, abandonment, escalation and resolution for who does not: `best` with the person's earlier conversations
-    in view, `best_alone` with this one only. `needs` lists each person's ways with outcome, channels and loops,
-    `journeys` the same cut into journeys as the pipeline cuts them, and `planted` what these come to: the share with a
-    loop, the share that goes online → offline → online, and how often each channel was left for each other one.
-    `shared_events` are, by kind, the events that show an identifier which is not the person's own. The rest are event
-    ids out of the ordinary.
+    in view, `best_alone` with this one only; the same for the customer's messages to an agent. `needs` lists each
+    person's ways with outcome, channels and loops, `journeys` the same cut into journeys as the pipeline cuts them, and
+    `planted` what these come to: the share with a loop, the share that goes online → offline → online, and how often
+    each channel was left for each other one. `shared_events` are, by kind, the events that show an identifier which is
+    not the person's own. The rest are event ids out of the ordinary.
     """
     marks, best = world.marks, best_of_talks(world.talks)
     return {
@@ -90,12 +90,21 @@ def _conversation(talk: TalkTruth, best: Sequence[Best]) -> dict[str, Any]:
                 "customer_turn": i,
                 "hazard": round(hazard, 6),
                 "later": round(later, 6),
-                "best": _rounded(possible.known),
-                "best_alone": _rounded(possible.alone),
+                **_best(possible),
             }
-            for i, ((event_id, hazard, later), possible) in enumerate(zip(talk.turns, best, strict=True), start=1)
+            for i, ((event_id, hazard, later), possible) in enumerate(zip(talk.turns, best, strict=False), start=1)
+        ],
+        "turns_with_agent": [
+            {"event_id": event_id, "customer_turn": i, **_best(possible)}
+            for i, (event_id, possible) in enumerate(
+                zip(talk.to_agent, best[len(talk.turns) :], strict=True), start=len(talk.turns) + 1
+            )
         ],
     }
+
+
+def _best(best: Best) -> dict[str, dict[str, float]]:
+    return {"best": _rounded(best.known), "best_alone": _rounded(best.alone)}
 
 
 def _rounded(chances: Chances) -> dict[str, float]:

@@ -49,6 +49,7 @@ def a_talk(situation: Situation, rng: random.Random, number: int = 0) -> TalkTru
         outcome=outcome,
         handed_over=turns[-1].then == "handed_over",
         turns=tuple((f"event-{i}", turn.hazard, turn.later) for i, turn in enumerate(turns)),
+        to_agent=(),
         prior=situation.prior,
         played=tuple(turns),
     )
@@ -168,20 +169,33 @@ def test_what_is_known_of_the_person_makes_predictions_no_worse(world):
     assert losses["law"] < losses["known"] <= losses["alone"] * 1.001
 
 
+def test_with_an_agent_conversations_end_as_often_as_predicted(world):
+    best = best_of_talks(world.talks)
+    talks = [talk for talk in world.talks if talk.to_agent]
+    said = [best[talk.conversation_id][-1].known for talk in talks]
+    assert {one.handover for one in said} == {0}
+    for name, end in (("abandonment", "abandoned"), ("escalation", "escalated"), ("resolution", "resolved")):
+        chances = [getattr(one, name) for one in said]
+        error = sum(talk.outcome == end for talk in talks) - sum(chances)
+        assert abs(error) < 4 * sqrt(sum(p * (1 - p) for p in chances)), name
+
+
 def test_after_thanks_all_is_decided(world):
     best = best_of_talks(world.talks)
     thanked = [talk for talk in world.talks if len(talk.turns) > len(talk.played)]
     assert thanked
     for talk in thanked:
-        decided = best[talk.conversation_id][-1]
+        decided = best[talk.conversation_id][len(talk.played)]
         assert astuple(decided.known) == astuple(decided.alone) == (0, 0, 0, 1)
 
 
 def test_the_truth_tells_the_best_predictions_of_each_turn_beside_the_law(world):
     best = best_of_talks(world.talks)
     for conversation_id, told in truth(world)["conversations"].items():
-        for turn, one in zip(told["turns"], best[conversation_id], strict=True):
-            assert {"hazard", "later", "event_id", "customer_turn"} < set(turn)
+        turns = told["turns"] + told["turns_with_agent"]
+        assert [turn["customer_turn"] for turn in turns] == list(range(1, len(turns) + 1))
+        assert all({"hazard", "later", "event_id"} < set(turn) for turn in told["turns"])
+        for turn, one in zip(turns, best[conversation_id], strict=True):
             assert set(turn["best"]) == set(turn["best_alone"]) == set(TARGETS)
             assert tuple(turn["best"].values()) == pytest.approx(astuple(one.known), abs=1e-6)
             assert tuple(turn["best_alone"].values()) == pytest.approx(astuple(one.alone), abs=1e-6)
