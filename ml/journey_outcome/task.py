@@ -1,6 +1,7 @@
 """Whether a journey ends with a purchase, told at each of its steps."""
 
-import pandas as pd
+from datetime import datetime
+
 import polars as pl
 
 from ml.binary import BinaryTask
@@ -52,15 +53,20 @@ class JourneyOutcome(BinaryTask):
     def rows(self, lake_root: str) -> Rows:
         """Read the moments of journeys that are over, of people whose every event allows learning."""
         read = {table: read_snapshot(lake_root, table, columns) for table, columns in READ.items()}
-        steps, journeys, events, people = (pl.DataFrame(snapshot.rows) for snapshot in read.values())
+        frames = [pl.DataFrame(snapshot.rows) for snapshot in read.values()]
+        moments = self.moments(*frames).filter(pl.col("may_learn") & pl.col("settled"))
+        return Rows(self.in_order(moments.to_pandas()), {table.name: one.version for table, one in read.items()})
+
+    def moments(
+        self, steps: pl.DataFrame, journeys: pl.DataFrame, events: pl.DataFrame, people: pl.DataFrame
+    ) -> pl.DataFrame:
+        """Build the moments of people who did not withdraw analytics, with their language and whether to learn of them.
+
+        The frames are all rows of the tables in `READ`, in that order.
+        """
         owned = with_person(events, people)
         payments = owned.filter((pl.col("event_type") == "payment_made") & (pl.col("payment_status") == "succeeded"))
-        moments = build_journey_moments(steps, journeys, payments, steps["ended_at"].max())
-        frame = self.learnable(moments, build_consents(owned))
-        return Rows(frame, {table.name: snapshot.version for table, snapshot in read.items()})
-
-    def learnable(self, moments: pl.DataFrame, consents: pl.DataFrame) -> pd.DataFrame:
-        """Choose what may be learned from, in order, with the language of each person for the slices."""
-        allowed = consents.filter("may_learn").select("person_id", "language")
-        chosen = moments.filter("settled").join(allowed, on="person_id", how="inner")
-        return self.in_order(chosen.to_pandas())
+        newest = steps["ended_at"].max()
+        seen_until = newest if isinstance(newest, datetime) else None
+        moments = build_journey_moments(steps, journeys, payments, seen_until)
+        return moments.join(build_consents(owned), on="person_id", how="inner")
