@@ -13,6 +13,7 @@ from mangrove.event.v1 import event_pb2 as pb
 from ml.evaluate import expected_calibration_error
 from services.simulator.best import TARGETS
 from services.simulator.world import World, simulate
+from spark_jobs.gold.moments import EVENT_COLUMNS
 
 _LABELS = {
     "handover": pl.col("handed_over") & ~pl.col("with_agent"),
@@ -36,24 +37,7 @@ _TEXT_FIELDS = {
     "complaint_filed": "text",
     "feedback_given": "comment",
 }
-_STRING = pl.String()
-_ROW: dict[str, pl.DataType] = {
-    "person_id": _STRING,
-    "conversation_id": _STRING,
-    "event_id": _STRING,
-    "event_type": _STRING,
-    "event_at": pl.Datetime("us", "UTC"),
-    "channel": _STRING,
-    "locale": _STRING,
-    "party": _STRING,
-    "turn": pl.Int64(),
-    "text": _STRING,
-    "page": _STRING,
-    "to_party": _STRING,
-    "end_reason": _STRING,
-    "payment_status": _STRING,
-}
-_EVENT = tuple("language" if name == "locale" else name for name in _ROW)
+_ROW = {"locale" if name == "language" else name: kind for name, kind in EVENT_COLUMNS.items()}
 _MOMENT = ("conversation_id", "turn")
 _MIN_HAN_SHARE = 0.3
 
@@ -125,14 +109,14 @@ def compare(best: pl.DataFrame, said: pl.DataFrame, target: str, sight: str = "b
 def events_of(world: World) -> pl.DataFrame:
     """A world's events as the pipeline would have them, in memory: each once, only what may be stored, people known.
 
-    Rows have the columns of silver.events that models of conversations read, and person_id; ids are the simulator's,
-    so that a conversation's moments are the turns of `best_and_labels`. Texts are as they were spoken: this is for
-    tests and benchmarks on made-up people, and nothing of it is to be written down.
+    Rows are what `moments.build_moments` takes; ids are the simulator's, so that moments are the turns of
+    `best_and_labels`. Texts are as they were spoken: this is for tests and benchmarks on made-up people, and nothing
+    of it is to be written down.
     """
     refused = world.marks.invalid.keys() | set(world.marks.without_consent)
     events = {event.event_id: event for event in simulate(world) if event.event_id not in refused}
     rows = [_row(event, world.marks.person_of[event_id]) for event_id, event in events.items()]
-    return pl.DataFrame(rows, schema=_ROW, orient="row").with_columns(language=_language()).select(*_EVENT)
+    return pl.DataFrame(rows, schema=_ROW, orient="row").with_columns(language=_language()).select(*EVENT_COLUMNS)
 
 
 def _row(event: pb.Event, person: str) -> tuple[object, ...]:

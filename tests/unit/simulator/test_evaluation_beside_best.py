@@ -1,5 +1,7 @@
 """Predictions of simulated conversations are measured beside the best, on events that are those of the pipeline."""
 
+from datetime import timedelta
+
 import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -7,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 from services.simulator.best import TARGETS
 from services.simulator.evaluation import best_and_labels, compare, events_of
 from services.simulator.truth import truth
-from services.simulator.world import World
+from services.simulator.world import DAYS, World
+from spark_jobs.gold.moments import build_moments
 
 
 @pytest.fixture(scope="module")
@@ -49,30 +52,26 @@ def test_only_moments_that_were_predicted_count_in_any_order(best):
     assert found.moments == len(some) < len(best)
 
 
-def test_ends_are_labelled_as_the_events_record_them(best, events):
-    ends = events.filter(pl.col("end_reason").is_not_null()).select("conversation_id", "end_reason")
-    recorded = best.join(ends, on="conversation_id", how="left")
-    for target, reason in (("abandonment", "abandoned"), ("escalation", "escalated"), ("resolution", "resolved")):
-        stored = recorded.filter(pl.col("conversation_id").is_in(events["conversation_id"].unique().implode()))
-        assert (stored[f"is_{target}"] == (stored["end_reason"] == reason).fill_null(value=False)).all(), target
-
-
-def test_turns_of_the_truth_are_the_customer_s_messages_in_order(world, best, events):
-    handed = events.filter(pl.col("to_party") == "agent").select("conversation_id", handed_at="event_at")
-    said = (
-        events.filter(pl.col("party") == "customer")
-        .join(handed, on="conversation_id", how="left")
-        .sort("conversation_id", "event_at")
-        .select(
-            "conversation_id",
-            turn=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("conversation_id"),
-            with_agent=(pl.col("event_at") > pl.col("handed_at")).fill_null(value=False),
-        )
-    )
+def test_moments_are_the_turns_of_the_truth_with_the_same_labels(world, best, events):
+    """But for conversations of which some message may not be stored."""
+    moments = build_moments(events, seen_until=world.start + timedelta(days=DAYS + 3))
+    assert moments["settled"].all()
     silent = set(world.marks.without_consent)
-    partly = {talk.conversation_id for talk in world.talks if silent & {turn[0] for turn in talk.turns}}
-    expected = best.filter(~pl.col("conversation_id").is_in(partly)).select(said.columns).sort(said.columns)
-    assert said.filter(~pl.col("conversation_id").is_in(partly)).equals(expected)
+    partly = [talk.conversation_id for talk in world.talks if silent & {turn[0] for turn in talk.turns}]
+    labels = {
+        "handed_over_later": "is_handover",
+        "abandoned_later": "is_abandonment",
+        "escalated_later": "is_escalation",
+        "resolved_later": "is_resolution",
+    }
+    found, true = (
+        frame.filter(~pl.col("conversation_id").is_in(partly))
+        .select("conversation_id", "turn", *names)
+        .sort("conversation_id", "turn")
+        for frame, names in ((moments, labels), (best, labels.values()))
+    )
+    assert found.rename(labels).equals(true)
+    assert len(found) > 0.95 * len(best)
 
 
 def test_events_are_each_once_of_known_people_and_none_that_may_not_be_stored(world, events):
