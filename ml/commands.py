@@ -99,7 +99,8 @@ def score(lake: str, mlflow: Path, master: str = "") -> None:
     finally:
         if spark is not None:
             spark.stop()
-    console.print(str(changes))
+    for change in changes:
+        console.print(str(change))
 
 
 def report(names: list[str], lake: str, mlflow: Path, card: bool) -> None:

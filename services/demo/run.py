@@ -132,7 +132,7 @@ def _refine_and_learn(home: Home, truth_path: Path, stages: Stages) -> tuple[Pai
         with stages.stage("score") as stage:
             # Too few people may give no model that beats the baselines; then nothing scores, and the gate says why.
             has_one = any(Registry(mlflow, task.name).champion_version() is not None for task in NEXT_ACTIONS)
-            stage.rows = score(lake, mlflow).rows if has_one else 0
+            stage.rows = sum(one.rows for one in score(lake, mlflow)) if has_one else 0
         with stages.stage("check identity") as stage:
             identity = _identity_scores(lake, home, truth_path)
             stage.rows = identity.items
