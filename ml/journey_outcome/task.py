@@ -13,8 +13,8 @@ from spark_jobs.gold.journey_moments import COUNTS, JOURNEY_COLUMNS, LABEL, STEP
 from spark_jobs.journeys.rules import CHANNELS, STAGES
 from spark_jobs.journeys.whose import PEOPLE_COLUMNS
 from spark_jobs.lake import tables
-from spark_jobs.lake.tables import GOLD_JOURNEY_PREDICTIONS
 from spark_jobs.lake.snapshot import read_snapshot
+from spark_jobs.lake.tables import GOLD_JOURNEY_PREDICTIONS
 
 READ = {
     tables.GOLD_JOURNEY_STEPS: STEP_COLUMNS,
