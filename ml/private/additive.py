@@ -51,7 +51,8 @@ def weigh(bins: Bins, noisy: NoisyCounts) -> Weights:
 def score(weights: Weights, numbers: npt.NDArray[np.int64]) -> Floats:
     """Add up the weights of each row's bins, a column of `numbers` a feature: log-odds before calibration."""
     columns = zip(weights.of_bins, numbers.T, strict=True)
-    return weights.at_large + np.sum([weight[column] for weight, column in columns], axis=0)
+    found: Floats = weights.at_large + np.sum([weight[column] for weight, column in columns], axis=0)
+    return found
 
 
 def likelihood(log_odds: Floats) -> Floats:

@@ -4,11 +4,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+Floats = npt.NDArray[np.float64]
 Edges = tuple[float, ...] | tuple[str, ...]
 
 
@@ -45,12 +47,20 @@ class Bins:
         own = {name: _width(edges) for name, edges in self.edges.items()}
         return (*own.values(), *(own[left] * own[right] for left, right in self.pairs))
 
-    def numbers(self, frame: pd.DataFrame) -> npt.NDArray[np.int64]:
+    def numbers(self, frame: "pd.DataFrame | Floats") -> npt.NDArray[np.int64]:
         """Give the bin of each row: a column for every feature, then one for every pair.
 
         Each number follows from its own row alone, so bounds on people hold for the bins as well.
+
+        Args:
+            frame: Rows with a column for each feature by name, or an array with one for each in their order, where a
+                category is its place among the declared values.
         """
-        own = {name: _places(frame[name], edges) for name, edges in self.edges.items()}
+        if isinstance(frame, np.ndarray):
+            columns = dict(zip(self.names, frame.T, strict=True))
+            own = {name: _of_array(columns[name], edges) for name, edges in self.edges.items()}
+        else:
+            own = {name: _places(frame[name], edges) for name, edges in self.edges.items()}
         joint = [own[left] * _width(self.edges[right]) + own[right] for left, right in self.pairs]
         return np.column_stack([*own.values(), *joint]).astype(np.int64, copy=False)
 
@@ -66,11 +76,21 @@ def _width(edges: Edges) -> int:
     return len(edges) + 1 if isinstance(edges[0], str) else len(edges) + 2
 
 
-def _places(column: "pd.Series[object]", edges: Edges) -> npt.NDArray[np.int64]:
+def _places(column: Any, edges: Edges) -> npt.NDArray[np.int64]:
     if isinstance(edges[0], str):
         places = {value: place for place, value in enumerate(edges)}
         return np.array([places.get(value, len(edges)) for value in column.tolist()], np.int64)
-    values = pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
-    places_of = np.searchsorted(np.array(edges, np.float64), values, side="right").astype(np.int64)
-    places_of[np.isnan(values)] = len(edges) + 1
-    return places_of
+    return _cut(pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan), edges)
+
+
+def _of_array(values: Floats, edges: Edges) -> npt.NDArray[np.int64]:
+    if not isinstance(edges[0], str):
+        return _cut(values, edges)
+    declared = (values >= 0) & (values < len(edges))
+    return np.where(declared, values, len(edges)).astype(np.int64)
+
+
+def _cut(values: Floats, edges: Edges) -> npt.NDArray[np.int64]:
+    places = np.searchsorted(np.array(edges, np.float64), values, side="right").astype(np.int64)
+    places[np.isnan(values)] = len(edges) + 1
+    return places

@@ -90,14 +90,14 @@ class PrivateModel:
     guarantee: Guarantee
     classes_: tuple[int, int] = (0, 1)
 
-    def predict_proba(self, frame: pd.DataFrame) -> Floats:
-        """Give the probabilities of label 0 and label 1 for each row, shape (n, 2)."""
+    def predict_proba(self, frame: "pd.DataFrame | Floats") -> Floats:
+        """Give the probabilities of label 0 and label 1 for each row, shape (n, 2); `Bins.numbers` says what fits."""
         said = likelihood(self.slope * score(self.weights, self.bins.numbers(frame)) + self.offset)
         return np.column_stack([1 - said, said])
 
 
 def fit_private(
-    frame: pd.DataFrame,
+    frame: "pd.DataFrame | Floats",
     labels: npt.ArrayLike,
     persons: Sequence[str],
     *,
@@ -111,7 +111,7 @@ def fit_private(
     Each call costs its own epsilon: models trained on the same people add up.
 
     Args:
-        frame: The features that `edges` names, a row an example; other columns are not read.
+        frame: The features that `edges` names, a row an example; see `Bins.numbers`.
         labels: 0 or 1 for each row.
         persons: Whose each row is.
         epsilon: Above 0, at most 100.
@@ -134,7 +134,7 @@ def fit_private(
     bins = edges.numbers(frame)
     learned = Examples(people[~calibrates], bins[~calibrates], own[~calibrates])
     weights = weigh(edges, release_counts(count_examples(learned, edges.widths, rows_per_person, key), rho))
-    scored = _SCORES.numbers(pd.DataFrame({"score": score(weights, bins[calibrates])}))
+    scored = _SCORES.numbers(score(weights, bins[calibrates])[:, None])
     held = Examples(people[calibrates], scored, own[calibrates])
     slope, offset = calibrated(release_counts(count_examples(held, _SCORES.widths, rows_per_person, key), rho))
     return PrivateModel(edges, weights, slope, offset, _guarantee(rho, delta, rows_per_person))
