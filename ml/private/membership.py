@@ -142,7 +142,7 @@ def attack(task: Attacked, model: Any, split: Any, *, shadows: int = SHADOWS) ->
 def measure(scores: Floats, member: Truths, people: Places) -> Attack:
     """Measure how well scores tell members from others, on average over models.
 
-    The interval is DeLong's, with the parts of one person added up over rows and models before they are squared
+    Below 0.5 the attacker turns the guess round, which models of their own tell to do. The interval is DeLong's, with the parts of one person added up over rows and models before they are squared
     (Obuchowski 1997, "Nonparametric Analysis of Clustered ROC Curve Data"); it holds for the models as they are.
 
     Args:
@@ -154,6 +154,7 @@ def measure(scores: Floats, member: Truths, people: Places) -> Attack:
     by_person = np.bincount(people, weights=np.mean(parts, axis=0))
     by_person = by_person[np.bincount(people) > 0]
     auc, error = float(np.mean(areas)), float(np.sqrt((by_person**2).sum() * len(by_person) / (len(by_person) - 1)))
+    auc = max(auc, 1 - auc)
     return Attack(auc, max(0.0, auc - _Z * error), min(1.0, auc + _Z * error))
 
 
