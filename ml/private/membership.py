@@ -1,9 +1,9 @@
 """Membership inference: how well somebody who holds a model can tell whose rows it was made from.
 
 Who was learned from lived earlier than who was held out, so a plain comparison of the two would measure the change
-of time and call it memory. The audit is an experiment instead. The people of the training slice are put in halves by
-lot, many times over, and the task trains a model on each half: for each of these models the half that it saw and the
-half that it did not are alike in everything else. Each model is attacked with the help of the others:
+of time and call it memory. The audit is an experiment instead. Lots put the people of the training slice in four
+parts, several times over, and the task trains a model without each part: for each of these models the people that it
+saw and those that it did not are alike in everything else. Each is attacked with the help of the others:
 
 loss        who has the lower loss was seen (Yeom et al. 2018, "Privacy Risk in Machine Learning");
 difficulty  the same, less the loss that models have which did not see the row (Watson et al. 2022, "On the
@@ -11,12 +11,13 @@ difficulty  the same, less the loss that models have which did not see the row (
 likelihood  the ratio of the likelihoods of the loss under models that saw the row and models that did not, normal
             with one variance for all (LiRA; Carlini et al. 2022, "Membership Inference Attacks From First Principles").
 
-The champion itself is attacked as well, by difficulty alone: what it says of people it saw and of people who were
-held out, each against models that did not see them. The change of time is in both losses and cancels out.
+The champion itself is attacked as well, by difficulty: what it says of people it saw and of people who were held out,
+each against what models say that did not see them. The change of time is in both losses and so, to first order, in
+their difference no more.
 
-Models on half the people remember more of each than the champion, which has twice as many: the audit errs on the
-side of the attacker. Every attack is made on single rows and on people, whose rows are averaged. The promise is that
-the strongest stays at an AUC of at most 0.55, where 0.5 is guessing.
+Models on three quarters of the people remember a little more of each than the champion, which has all: the audit errs
+on the side of the attacker. Every attack is made on single rows and on people, whose rows are averaged. The promise is
+that the strongest stays at an AUC of at most 0.55, where 0.5 is guessing.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ from scipy.stats import norm, rankdata
 from privacy.errors import MangroveError
 
 PROMISED = 0.55
-SHADOWS = 8
+ROUNDS = 3
 LEAST_PEOPLE = 40
 
 Floats = npt.NDArray[np.float64]
@@ -39,6 +40,7 @@ Places = npt.NDArray[np.intp]
 
 _Z = float(norm.ppf(0.975))
 _LEAST_LOSS, _MOST_LOSS = 1e-6, 30.0
+_PARTS = 4
 _LOTS = 20260301
 
 
@@ -103,31 +105,31 @@ class Membership:
         )
 
 
-def attack(task: Attacked, model: Any, split: Any, *, shadows: int = SHADOWS) -> Membership:
+def attack(task: Attacked, model: Any, split: Any, *, rounds: int = ROUNDS) -> Membership:
     """Attack a task's learner and its champion.
 
-    It trains `shadows` models on half the training people each, so it takes as long as half as many trainings. The
-    halves are drawn from the order of the people's ids under a constant, so the same split gives the same figures.
+    It trains four models a round, on three quarters of the training people each. The lots are drawn for the people in
+    the order of their ids under a constant, so the same split gives the same figures.
 
     Args:
         task: What the model is for.
         model: The model that `task.fit(split)` gave.
         split: What it was trained on; a dataclass with the frames `train` and `test`.
-        shadows: How many models are trained, even and at least 4.
+        rounds: How often the people are put in parts, 2 or more; a few more make the attacks a little stronger.
 
     Raises:
         TooFewToAttack: if fewer than 40 people were learned from.
     """
-    if shadows < 4 or shadows % 2:
-        raise ValueError("An even number of shadow models, at least 4.")
+    if rounds < 2:
+        raise ValueError("Two rounds at least: one helps against the other.")
     rows = pd.concat([split.train, split.test], ignore_index=True)
     _, people = np.unique(rows[task.unit].to_numpy(), return_inverse=True)
     learned = np.arange(len(rows)) < len(split.train)
     trained, numbers = np.unique(people[learned], return_inverse=True)
     if len(trained) < LEAST_PEOPLE:
         raise TooFewToAttack(len(trained))
-    saw = np.zeros((shadows, len(rows)), np.bool_)
-    saw[:, learned] = _halves(len(trained), shadows)[:, numbers]
+    saw = np.zeros((rounds * _PARTS, len(rows)), np.bool_)
+    saw[:, learned] = _drawn(len(trained), rounds)[:, numbers]
     models = (task.fit(replace(split, train=split.train[seen[learned]])) for seen in saw)
     losses = np.array([_losses(task, one, rows) for one in models])
     attacks = _audit(losses[:, learned], saw[:, learned], numbers)
@@ -142,8 +144,9 @@ def attack(task: Attacked, model: Any, split: Any, *, shadows: int = SHADOWS) ->
 def measure(scores: Floats, member: Truths, people: Places) -> Attack:
     """Measure how well scores tell members from others, on average over models.
 
-    Below 0.5 the attacker turns the guess round, which models of their own tell to do. The interval is DeLong's, with the parts of one person added up over rows and models before they are squared
-    (Obuchowski 1997, "Nonparametric Analysis of Clustered ROC Curve Data"); it holds for the models as they are.
+    Below 0.5 the attacker turns the guess round, which models of their own tell to do. The interval is DeLong's, with
+    the parts of one person added up over rows and models before they are squared (Obuchowski 1997, "Nonparametric
+    Analysis of Clustered ROC Curve Data"); it holds for the models as they are.
 
     Args:
         scores: A row a model, a column an example; higher where the attacker believes in membership.
@@ -161,13 +164,13 @@ def measure(scores: Floats, member: Truths, people: Places) -> Attack:
 def _audit(losses: Floats, saw: Truths, people: Places) -> dict[str, Attack]:
     """Attack every model with the help of the others; a row of `losses` and of `saw` is a model.
 
-    A model and the next have opposite halves. Both are left out of what helps against either, so that as many models
-    that saw a row as did not are left, whether the row is a member or not.
+    The models of a round share one set of lots. None of them helps against another, so that every row has as many
+    helpers that saw it, and as many that did not, whether it is a member or not.
     """
     confidence = -np.log(np.expm1(np.clip(losses, _LEAST_LOSS, _MOST_LOSS)))
     difficulty, likelihood = np.empty_like(losses), np.empty_like(losses)
     for target in range(len(losses)):
-        help_of = (np.arange(len(losses)) // 2 != target // 2)[:, None]
+        help_of = (np.arange(len(losses)) // _PARTS != target // _PARTS)[:, None]
         seen, unseen = saw & help_of, ~saw & help_of
         difficulty[target] = _mean(losses, unseen) - losses[target]
         expected_in, expected_out = _mean(confidence, seen), _mean(confidence, unseen)
@@ -189,11 +192,11 @@ def _measured(name: str, scores: Floats, member: Truths, people: Places) -> dict
     }
 
 
-def _halves(people: int, models: int) -> Truths:
-    """Draw halves of the people, a row a model; every second one is the opposite of the one before."""
+def _drawn(people: int, rounds: int) -> Truths:
+    """Draw who each model sees, a row a model: all but one of the parts of its round."""
     lots = np.random.default_rng(_LOTS)
-    first = [lots.permutation(people) < people // 2 for _ in range(models // 2)]
-    return np.array([half for one in first for half in (one, ~one)])
+    parts = [lots.permutation(people) % _PARTS for _ in range(rounds)]
+    return np.array([part != left_out for part in parts for left_out in range(_PARTS)])
 
 
 def _area(scores: Floats, member: Truths) -> tuple[float, Floats]:
