@@ -38,12 +38,13 @@ def weigh(bins: Bins, noisy: NoisyCounts) -> Weights:
     totals = np.mean([table.sum(axis=0) for table in noisy.tables], axis=0)
     without, having = np.maximum(totals, max(1.0, noisy.scale))
     at_large = float(np.log(having / without))
+    least = max(1.0, noisy.scale) * 2 * np.array([without, having]) / (without + having)
     of_bins: list[Floats] = []
     for table in noisy.tables[: len(bins.names)]:
-        of_bins.append(_shrunk(*_log_odds(table, noisy.scale, at_large)))
+        of_bins.append(_shrunk(*_log_odds(table, noisy.scale, least)))
     for table, (left, right) in zip(noisy.tables[len(bins.names) :], bins.pairs, strict=True):
         alone = np.add.outer(of_bins[bins.names.index(left)], of_bins[bins.names.index(right)]).ravel()
-        log_odds, variance = _log_odds(table, noisy.scale, at_large)
+        log_odds, variance = _log_odds(table, noisy.scale, least)
         of_bins.append(_shrunk(log_odds - alone, variance))
     return Weights(at_large, tuple(of_bins))
 
@@ -61,16 +62,18 @@ def likelihood(log_odds: Floats) -> Floats:
     return said
 
 
-def calibrated(noisy: NoisyCounts) -> tuple[float, float]:
+def calibrated(noisy: NoisyCounts, at_large: float) -> tuple[float, float]:
     """Fit slope and offset to noisy counts by bin of score (Platt's scaling, by Newton's method).
 
     The bins are half a unit of log-odds wide from -8 to 8. Those whose number of rows does not stand out from the
-    noise by three standard deviations have no part in it. A weak prior holds the slope near 1 and the offset near 0.
+    noise by four standard deviations have no part in it; in the others no count is taken for less than what the noise
+    may hide, at the log-odds `at_large`. A weak prior holds the slope near 1 and the offset near 0.
     """
     (table,) = noisy.tables
     places = np.arange(len(table) - 1) / 2 - 8.25
-    counts = np.maximum(table[:-1], 0).astype(np.float64)
-    counts[table[:-1].sum(axis=1) < 3 * np.sqrt(2) * noisy.scale] = 0
+    rate = likelihood(np.array([-at_large, at_large]))
+    counts = np.maximum(table[:-1].astype(np.float64), 2 * noisy.scale * rate)
+    counts[table[:-1].sum(axis=1) < 4 * np.sqrt(2) * noisy.scale] = 0
     rows, having = counts.sum(axis=1), counts[:, 1]
     inputs = np.column_stack([places, np.ones_like(places)])
     prior, found = np.array([1.0, 0.0]), np.array([1.0, 0.0])
@@ -82,11 +85,16 @@ def calibrated(noisy: NoisyCounts) -> tuple[float, float]:
     return float(np.clip(found[0], _LEAST_SLOPE, _MOST_SLOPE)), float(found[1])
 
 
-def _log_odds(table: npt.NDArray[np.int64], scale: float, at_large: float) -> tuple[Floats, Floats]:
-    """Log-odds of each bin against the average, and their variance (delta method)."""
-    counts = np.maximum(table.astype(np.float64), max(1.0, scale))
+def _log_odds(table: npt.NDArray[np.int64], scale: float, least: Floats) -> tuple[Floats, Floats]:
+    """Log-odds of each bin against the average, and their variance (delta method).
+
+    No count is taken for less than `least`, which has the share of each label at large: a bin of which nothing but
+    noise is known stands at the average.
+    """
+    counts = np.maximum(table.astype(np.float64), least)
     variance = ((counts + scale**2) / counts**2).sum(axis=1)
-    return np.log(counts[:, 1] / counts[:, 0]) - at_large, variance
+    odds: Floats = np.log(counts[:, 1] / counts[:, 0]) - np.log(least[1] / least[0])
+    return odds, variance
 
 
 def _shrunk(log_odds: Floats, variance: Floats) -> Floats:

@@ -136,7 +136,8 @@ def fit_private(
     weights = weigh(edges, release_counts(count_examples(learned, edges.widths, rows_per_person, key), rho))
     scored = _SCORES.numbers(score(weights, bins[calibrates])[:, None])
     held = Examples(people[calibrates], scored, own[calibrates])
-    slope, offset = calibrated(release_counts(count_examples(held, _SCORES.widths, rows_per_person, key), rho))
+    scores = release_counts(count_examples(held, _SCORES.widths, rows_per_person, key), rho)
+    slope, offset = calibrated(scores, weights.at_large)
     return PrivateModel(edges, weights, slope, offset, _guarantee(rho, delta, rows_per_person))
 
 

@@ -134,4 +134,4 @@ def test_calibration_finds_the_slope_of_scores_that_are_twice_too_sure():
     rows = np.full(34, 10_000)
     having = rows / (1 + np.exp(-(0.5 * places - 1)))
     table = np.vstack([np.column_stack([rows - having, having]), [0, 0]]).astype(np.int64)
-    assert calibrated(NoisyCounts((table,), 20.0)) == pytest.approx((0.5, -1), abs=0.02)
+    assert calibrated(NoisyCounts((table,), 20.0), -1.0) == pytest.approx((0.5, -1), abs=0.02)
