@@ -67,8 +67,8 @@ class ExactCounts:
             raise TypeError("Only privacy.dp.learning.count_examples builds ExactCounts.")
 
     @property
-    def sensitivity(self) -> float:  # the root is rounded up
-        """How far one person can move the vector in L2: K·sqrt(F)."""
+    def sensitivity(self) -> float:
+        """How far one person can move the vector in L2: K·sqrt(F), rounded up."""
         (found,) = sensitivities(Measure("count"), ContributionBounds(len(self.widths), self.rows_per_person))
         return found
 
