@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float64]
 PARAMS: dict[str, float | int] = {"alpha": 1e-4, "max_iter": 1000, "tol": 1e-3}
 COVERAGE = 0.8
 _TAIL = (1 - COVERAGE) / 2
+_LEAST = 0.1
 _CELL = ["channel", "weekday", "slot"]
 
 
@@ -66,7 +67,9 @@ class CalendarPoisson:
     def fit(self, rows: pd.DataFrame) -> Self:
         """Learn from rows with `contacts`."""
         self._encoder = OneHotEncoder(handle_unknown="ignore").fit(_crossed(rows))
-        self._regression = PoissonRegressor(**PARAMS).fit(self._inputs(rows), rows["contacts"])
+        self._regression = PoissonRegressor(**PARAMS)
+        usual = _usual(rows)
+        self._regression.fit(self._inputs(rows), rows["contacts"] / usual, sample_weight=usual)
         # Beyond twice what was ever seen a regression on logarithms says more about itself than about the days to come.
         self._most = 2 * rows.groupby("channel")["contacts"].max()
         return self
@@ -74,7 +77,7 @@ class CalendarPoisson:
     def mean(self, rows: pd.DataFrame) -> Floats:
         """The contacts expected, 0 or more."""
         most = rows["channel"].map(self._most).fillna(self._most.max()).to_numpy(dtype=np.float64)
-        return np.minimum(self._regression.predict(self._inputs(rows)), most)
+        return np.minimum(_usual(rows) * self._regression.predict(self._inputs(rows)), most)
 
     def _inputs(self, rows: pd.DataFrame) -> sparse.csr_matrix:
         return sparse.hstack([self._encoder.transform(_crossed(rows)), _logs(rows)]).tocsr()
@@ -98,11 +101,15 @@ def _crossed(rows: pd.DataFrame) -> npt.NDArray[np.str_]:
     ).astype(str)
 
 
+def _usual(rows: pd.DataFrame) -> Floats:
+    """What the weeks before let expect, a little above 0: the regression says how often that comes."""
+    return (rows["usual"] * rows["level"]).to_numpy(dtype=np.float64) + _LEAST
+
+
 def _logs(rows: pd.DataFrame) -> Floats:
     """Counts of before as logarithms, moved near 0."""
-    usual = np.log(rows["usual"] * rows["level"] + 0.2) - 1
     day = np.log((rows["last_day"] + 5) / (rows["last_week"] + 5))
-    return np.column_stack([usual, np.log(rows["level"]), day, np.log(rows["last_week"] + 1) / 5])
+    return np.column_stack([np.log(_usual(rows)) - 1, np.log(rows["level"]), day, np.log(rows["last_week"] + 1) / 5])
 
 
 class SeasonalNaive:

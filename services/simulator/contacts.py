@@ -41,8 +41,8 @@ _HOLIDAY, _AFTER_HOLIDAY, _BEFORE_HOLIDAY = np.array([0.45, 0.8, 0.25, 1.25]), 1
 _GROWTH_A_YEAR, _SEASON = 0.35, 0.08
 _OVERDISPERSION = 0.02
 _TALK_S = np.array([180.0, 300.0, 210.0, 420.0, 360.0])
-_SERVICE_S = 240.0
-_PATIENCE_S = 260.0
+_SERVICE_S = 180.0
+_PATIENCE_S = 300.0
 _OF_TOPIC = np.array([0.0, 0.25, -0.35, -0.5, 0.9])
 _OF_CHANNEL = np.array([0.0, 0.5, -0.9, 0.2])
 _ENGLISH, _GOLD = 0.3, -0.8
@@ -174,8 +174,8 @@ class _Calls:
         cell, seconds = cell[order], seconds[order]
         size = len(cell)
         staff = np.maximum(1, np.round(expected * _SERVICE_S / 1800 * 1.1)).astype(np.int64)
-        ahead = chance.poisson(np.exp(_congestion(counts.shape, chance) - 0.6).ravel()[cell])
-        free = np.where((ahead == 0) & (chance.random(size) < 0.85), chance.integers(1, 4, size), 0)
+        ahead = chance.poisson(np.exp(_congestion(counts.shape, chance) - 0.8).ravel()[cell])
+        free = np.where((ahead == 0) & (chance.random(size) < 0.8), chance.integers(1, 4, size), 0)
         channel = cell // slots
         return cls(
             at=law.slots[cell % slots].astype("datetime64[s]") + seconds.astype("timedelta64[s]"),
