@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from ml.call_log.features import Inputs
 from ml.call_log.leaks import auc_of
-from ml.evaluate import evaluate
+from ml.evaluate import evaluate, losses
 from ml.split import NotEnoughToLearn
 
 Floats = npt.NDArray[np.float64]
@@ -54,7 +54,7 @@ class Slices:
         """
         if len(target) < _LEAST_ROWS:
             raise NotEnoughToLearn(
-                f"{len(target)} calls can be used, at least {_LEAST_ROWS} are needed. Give a log over a longer time."
+                f"{len(target):,} calls can be used, at least {_LEAST_ROWS} are needed. Give a log over a longer time."
             )
         first, second = (int(len(target) * share) for share in CUTS)
         made = cls(slice(0, first), slice(first, second), slice(second, None))
@@ -72,10 +72,11 @@ class Slices:
 class Prediction:
     """How well the target was predicted on the last calls: metrics of the model and of each baseline, by name.
 
-    `rule` is the input by which the best single column decides, `said` the model's probabilities of the test calls.
+    `chosen` is the learner that did better on the calibration slice, `rule` the input by which the best single column decides, `said` the model's probabilities of the test calls.
     """
 
     metrics: Mapping[str, Mapping[str, float]]
+    chosen: str
     rule: str
     said: Floats
 
@@ -87,22 +88,29 @@ def predict(inputs: Inputs, target: Floats, slices: Slices) -> Prediction:
     best = int(np.argmax(aucs))
     rule = HistGradientBoostingClassifier(max_leaf_nodes=_RULE_LEAVES, max_iter=20, early_stopping=False, random_state=7)
     boosted = HistGradientBoostingClassifier(**PARAMS, categorical_features=list(inputs.categories))
+    simple, rich = _fitted(_linear(inputs), values, target, slices), _fitted(boosted, values, target, slices)
+    shown = values[slices.calibrate]
+    errors = [losses(target[slices.calibrate], one.predict_proba(shown)[:, 1]).mean() for one in (simple, rich)]
+    chosen = "boosted trees" if errors[1] < errors[0] else "logistic regression"
     said = {
-        "model": _said(boosted, values, target, slices),
+        "model": _said(rich if errors[1] < errors[0] else simple, values[slices.test]),
         "majority": np.full(len(target[slices.test]), target[: slices.test.start].mean()),
-        "rule": _said(rule, values[:, [best]], target, slices),
-        "linear": _said(_linear(inputs), values, target, slices),
+        "rule": _said(_fitted(rule, values[:, [best]], target, slices), values[slices.test][:, [best]]),
+        "linear": _said(simple, values[slices.test]),
     }
     metrics = {name: evaluate(target[slices.test], p) for name, p in said.items()}
-    return Prediction(metrics, inputs.names[best], said["model"])
+    return Prediction(metrics, chosen, inputs.names[best], said["model"])
 
 
-def _said(classifier: Any, values: Floats, target: Floats, slices: Slices) -> Floats:
-    """The calibrated probabilities of the test calls (Platt's sigmoid)."""
+def _fitted(classifier: Any, values: Floats, target: Floats, slices: Slices) -> CalibratedClassifierCV:
+    """Learn on the first slice and calibrate on the second (Platt's sigmoid)."""
     classifier.fit(values[slices.learn], target[slices.learn])
     calibrated = CalibratedClassifierCV(FrozenEstimator(classifier), method="sigmoid")
-    calibrated.fit(values[slices.calibrate], target[slices.calibrate])
-    return np.asarray(calibrated.predict_proba(values[slices.test])[:, 1])
+    return calibrated.fit(values[slices.calibrate], target[slices.calibrate])
+
+
+def _said(classifier: CalibratedClassifierCV, values: Floats) -> Floats:
+    return np.asarray(classifier.predict_proba(values)[:, 1])
 
 
 def _linear(inputs: Inputs) -> Any:

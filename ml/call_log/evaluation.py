@@ -100,7 +100,7 @@ def evaluate_events(path: Path, question: Question) -> Evaluation:
     slices = Slices.of(target)
     sorted_columns = [type(one)(one.name, one.kind, one.values.gather(places)) for one in columns]
     sorted_arrival = Arrival(arrival.at.gather(places), arrival.columns, arrival.has_clock)
-    inputs = build_inputs(sorted_columns, sorted_arrival, target, slices.test.start)
+    inputs = build_inputs(sorted_columns, sorted_arrival, target, slices.learn.stop)
     return Evaluation(
         calls=len(target),
         dropped=len(text) - len(target),

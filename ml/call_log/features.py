@@ -65,8 +65,15 @@ def build_inputs(columns: Sequence[LogColumn], arrival: Arrival, target: Floats,
         else:
             kept |= past
             sources = (*sources, column.name)
+    # What never varies while learning teaches nothing.
+    kept = {name: values for name, values in kept.items() if _varies(values[:learn_rows])}
     is_category = tuple(name in categories for name in kept)
     return Inputs(tuple(kept), np.column_stack(list(kept.values())), is_category, sources, left_out)
+
+
+def _varies(values: Floats) -> bool:
+    known = values[~np.isnan(values)]
+    return len(known) > 0 and bool(known.min() < known.max())
 
 
 def _own(

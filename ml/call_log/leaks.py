@@ -12,6 +12,7 @@ Floats = npt.NDArray[np.float64]
 MOST_AUC = 0.995
 _AGREE = 0.9
 _LEAST_EXPECTED = 20
+_MOSTLY = 0.6
 _MOST_FOUND = 0.005
 _BINS = 64
 _ROWS = 40_000
@@ -65,14 +66,29 @@ def _reason(values: Floats, target: Floats, is_category: bool) -> str | None:
     if auc > MOST_AUC:
         return f"by itself it tells the target (AUC {auc:.3f})"
     there = ~np.isnan(values)
-    if not is_category and _agree(there & (values != 0), target):
-        return "it is zero or missing just when the target says so"
-    if 0 < there.mean() < 1:
-        for outcome in (target, 1 - target):
-            expected = there.sum() * outcome.mean()
-            if expected >= _LEAST_EXPECTED and outcome[there].sum() <= _MOST_FOUND * expected:
-                return "it is filled in for one outcome only, so it was written afterwards"
+    if 0 < there.mean() < 1 and any(_never(there, outcome) for outcome in (target, 1 - target)):
+        return "it is filled in for one outcome only, so it was written afterwards"
+    # Nothing is often written as a word of its own, such as none, or as 0.
+    nothings = np.unique(values[there]) if is_category else [0.0]
+    if any(_tells(values, nothing, target) for nothing in nothings):
+        return "whether it says anything tells the target, so it was written afterwards"
     return None
+
+
+def _tells(values: Floats, nothing: float, target: Floats) -> bool:
+    """Whether all values but one come with one outcome, and that one mostly with the other."""
+    empty = np.isnan(values) | (values == nothing)
+    if len(np.unique(values[~empty])) < 2:
+        return False
+    if _agree(empty, target):
+        return True
+    return any(_never(~empty, outcome) and outcome[empty].mean() >= _MOSTLY for outcome in (target, 1 - target))
+
+
+def _never(there: npt.NDArray[np.bool_], outcome: Floats) -> bool:
+    """Whether an outcome never comes where something is there, though it should have come twenty times and more."""
+    expected = there.sum() * outcome.mean()
+    return bool(expected >= _LEAST_EXPECTED and outcome[there].sum() <= _MOST_FOUND * expected)
 
 
 def _agree(flags: npt.NDArray[np.bool_], target: Floats) -> bool:

@@ -9,11 +9,11 @@ from ml.demand.calendar import SLOTS_A_DAY, Calendar
 Floats = npt.NDArray[np.float64]
 
 A_WEEK = 7 * SLOTS_A_DAY
-WEEKS_BACK = 6
+WEEKS_BACK = 16
+_OLDER = 0.95
 FACTS = ("slot", "weekday", "month", "holiday", "holiday_before", "holiday_after", "campaign", "campaign_begins")
 LAGS = ("a_day_ago", "a_week_ago", "usual", "level", "last_week", "last_day")
 INPUTS = (*FACTS, *LAGS)
-_KEPT = ("channel", "at", "day", "contacts")
 
 
 def build_features(series: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
@@ -66,18 +66,20 @@ def _smooth(values: Floats) -> Floats:
 
 
 def _weekly(values: Floats) -> Floats:
-    """The mean of the same half hour one to six weeks ago, younger weeks counting more."""
+    """The mean of the same half hour one to sixteen weeks ago, younger weeks counting more."""
     rows = np.stack([_shifted(values, A_WEEK * week) for week in range(1, WEEKS_BACK + 1)])
-    return _mean_of_known(rows, 0.8 ** np.arange(WEEKS_BACK))
+    return _mean_of_known(rows, _OLDER ** np.arange(WEEKS_BACK))
 
 
 def _level(counts: Floats, shape: Floats) -> Floats:
-    """How the seven days until 24 hours ago came out against what was usual for them; 1 if nothing is known."""
+    """How the seven days until 24 hours ago came out against what was usual for them; 1 if nothing is known.
+
+    The root of it: half of what sets a week apart is gone in the next one.
+    """
     known = ~np.isnan(counts) & ~np.isnan(shape)
     seen = _shifted(_rolling_sum(np.where(known, counts, 0), A_WEEK), SLOTS_A_DAY)
     usual = _shifted(_rolling_sum(np.where(known, shape, 0), A_WEEK), SLOTS_A_DAY)
-    ratio: Floats = np.nan_to_num((seen + 5) / (usual + 5), nan=1.0)
-    return ratio
+    return np.asarray(np.sqrt(np.nan_to_num((seen + 5) / (usual + 5), nan=1.0)))
 
 
 def _mean_of_known(rows: Floats, weights: Floats) -> Floats:

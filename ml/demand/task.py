@@ -14,12 +14,13 @@ from ml.demand.evaluate import coverage, miscalibration, wape
 from ml.demand.features import INPUTS, build_features
 from ml.demand.learners import COVERAGE, PARAMS, Floats, fit_baselines, fit_forecast
 from ml.demand.series import ZONE, build_series, read_contacts
-from ml.split import NotEnoughToLearn, Split
-from ml.task import Rows, Task
+from ml.plots import GREEN, GREY
+from ml.split import NotEnoughToLearn
+from ml.task import Rows, Split, Task
+from spark_jobs.lake.tables import GOLD_FEATURES, SILVER_CONVERSATIONS
 
 _LEAST_DAYS = 35
 _CUTS = (0.7, 0.85)
-_GREEN = "#0b6e4f"
 
 
 class Demand(Task):
@@ -41,6 +42,7 @@ class Demand(Task):
         "It counts conversations whose customers allow learning: scale it by their share to plan for all. It knows "
         "holidays and campaigns of kinds that it has seen; a new kind of campaign and an outage come as a surprise."
     )
+    tables = (SILVER_CONVERSATIONS, GOLD_FEATURES)
     unit = "day"
     slice_by = ("channel",)
     headline = "wape"
@@ -135,8 +137,8 @@ def _week(frame: pd.DataFrame, said: Floats) -> Figure:
     busiest = frame.groupby("channel")["contacts"].sum().idxmax()
     week = totals[totals["channel"] == busiest].tail(7 * 48)
     at = week["at"].to_numpy()
-    axes.fill_between(at, week["low"], week["high"], color=_GREEN, alpha=0.2, label="four of five")
-    axes.plot(at, week["said"], color=_GREEN, label="forecast")
+    axes.fill_between(at, week["low"], week["high"], color=GREEN, alpha=0.2, label="four of five")
+    axes.plot(at, week["said"], color=GREEN, label="forecast")
     axes.plot(at, week["contacts"], color="black", linewidth=0.7, label="came")
     axes.set(ylabel="contacts per half hour", title=f"The last week held out, {busiest}")
     axes.legend()
@@ -148,7 +150,7 @@ def _coverage_by_hour(frame: pd.DataFrame, said: Floats) -> Figure:
     axes = figure.subplots()
     hour = frame["slot"].to_numpy() // 2
     hours: npt.NDArray[np.int64] = np.unique(hour)
-    axes.bar(hours, [coverage(frame["contacts"][hour == h], said[hour == h]) for h in hours], color=_GREEN)
-    axes.axhline(COVERAGE, color="grey", linestyle="--")
+    axes.bar(hours, [coverage(frame["contacts"][hour == h], said[hour == h]) for h in hours], color=GREEN)
+    axes.axhline(COVERAGE, color=GREY, linestyle="--")
     axes.set(xlabel="hour of the day", ylabel="share inside the interval", title="Calibration on held-out days")
     return figure
