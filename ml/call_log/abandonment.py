@@ -72,7 +72,8 @@ class Slices:
 class Prediction:
     """How well the target was predicted on the last calls: metrics of the model and of each baseline, by name.
 
-    `chosen` is the learner that did better on the calibration slice, `rule` the input by which the best single column decides, `said` the model's probabilities of the test calls.
+    `chosen` is the learner that did better on the calibration slice, `rule` the input by which the best single column
+    decides, `said` the model's probabilities of the test calls.
     """
 
     metrics: Mapping[str, Mapping[str, float]]
@@ -86,7 +87,9 @@ def predict(inputs: Inputs, target: Floats, slices: Slices) -> Prediction:
     values = inputs.values
     aucs = [auc_of(values[slices.learn, n], target[slices.learn]) for n in range(values.shape[1])]
     best = int(np.argmax(aucs))
-    rule = HistGradientBoostingClassifier(max_leaf_nodes=_RULE_LEAVES, max_iter=20, early_stopping=False, random_state=7)
+    rule = HistGradientBoostingClassifier(
+        max_leaf_nodes=_RULE_LEAVES, max_iter=20, early_stopping=False, random_state=7
+    )
     boosted = HistGradientBoostingClassifier(**PARAMS, categorical_features=list(inputs.categories))
     simple, rich = _fitted(_linear(inputs), values, target, slices), _fitted(boosted, values, target, slices)
     shown = values[slices.calibrate]

@@ -41,24 +41,28 @@ def understand(text: pl.Series, *, as_time: bool = False) -> LogColumn:
     known = text.drop_nulls()
     if known.n_unique() < 2:
         return LogColumn(text.name, "constant", text)
-    sample = known.gather_every(max(1, len(known) // _LOOKED_AT))
-    kind = times.kind_of(sample)
-    if kind == "time":
-        return LogColumn(text.name, "time", times.moments(text))
-    if kind == "date":
-        return LogColumn(text.name, "date", times.days(text).cast(pl.Datetime("us")))
-    if kind == "clock":
-        return LogColumn(text.name, "clock", times.clock_seconds(text))
+    written = _written_time(text, known)
+    if written is not None:
+        return written
     numbers = _numbers(text)
     if len(numbers.drop_nulls()) < _NUMBERS * len(known):
         distinct = known.n_unique()
-        is_id = distinct > len(known) / 2 or (distinct > _MANY and bool(_IS_ID.search(text.name.lower())))
+        is_id = distinct > len(known) / 2 or (distinct > _MANY and _says_id(text.name))
         return LogColumn(text.name, "id" if is_id else "category", text)
-    if as_time or _IS_TIME.search(text.name.lower()):
-        moments = times.epochs(numbers)
-        if moments.null_count() < len(moments):
-            return LogColumn(text.name, "time", moments)
-    return LogColumn(text.name, _kind_of_numbers(text.name, numbers.drop_nulls()), _id_or(numbers, text))
+    moments = times.epochs(numbers)
+    if moments.null_count() < len(moments) and (as_time or _IS_TIME.search(text.name.lower())):
+        return LogColumn(text.name, "time", moments)
+    is_id = _counts_up_or_names(text.name, numbers.drop_nulls())
+    return LogColumn(text.name, "id", text) if is_id else LogColumn(text.name, "number", numbers)
+
+
+def _written_time(text: pl.Series, known: pl.Series) -> LogColumn | None:
+    kind = times.kind_of(known.gather_every(max(1, len(known) // _LOOKED_AT)))
+    if kind == "time":
+        return LogColumn(text.name, kind, times.moments(text))
+    if kind == "date":
+        return LogColumn(text.name, kind, times.days(text).cast(pl.Datetime("us")))
+    return LogColumn(text.name, kind, times.clock_seconds(text)) if kind == "clock" else None
 
 
 def _numbers(text: pl.Series) -> pl.Series:
@@ -67,18 +71,17 @@ def _numbers(text: pl.Series) -> pl.Series:
     return (made if made.null_count() <= decimal_comma.null_count() else decimal_comma).fill_nan(None)
 
 
-def _kind_of_numbers(name: str, known: pl.Series) -> Kind:
-    whole = bool((known == known.floor()).all())
+def _counts_up_or_names(name: str, known: pl.Series) -> bool:
+    """Whether whole numbers name the row, as a running number or an account does."""
+    if not bool((known == known.floor()).all()):
+        return False
     distinct = known.n_unique()
-    named = bool(_IS_ID.search(name.lower().replace("_", " ")))
-    if whole and named and distinct > min(_MANY, len(known) / 10):
-        return "id"
-    # A number that hardly ever comes back and only counts up names the row.
-    return "id" if whole and distinct == len(known) and bool((known.diff().drop_nulls() == 1).all()) else "number"
+    named = _says_id(name) and distinct > min(_MANY, len(known) / 10)
+    return named or (distinct == len(known) and bool((known.diff().drop_nulls() == 1).all()))
 
 
-def _id_or(numbers: pl.Series, text: pl.Series) -> pl.Series:
-    return text if _kind_of_numbers(text.name, numbers.drop_nulls()) == "id" else numbers
+def _says_id(name: str) -> bool:
+    return bool(_IS_ID.search(name.lower().replace("_", " ")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,9 @@ def arrival_of(columns: Sequence[LogColumn], asked: str | None) -> Arrival:
     by_kind = {kind: [one for one in columns if one.kind == kind] for kind in ("time", "date", "clock")}
     named = next((one for one in columns if one.name == asked), None)
     if named is not None and named.kind not in by_kind:
-        raise EventsWrong("The times of --time cannot be read. Write them as 2026-01-31 09:30:00, or name another column.")
+        raise EventsWrong(
+            "The times of --time cannot be read. Write them as 2026-01-31 09:30:00, or name another column."
+        )
     whole = named if named is not None and named.kind == "time" else _earliest(by_kind["time"]) if not named else None
     if whole is not None:
         return _checked(Arrival(whole.values, (whole.name,), True))

@@ -41,7 +41,9 @@ def events(
     if found.volume is None:
         console.print("No forecast: it needs four weeks of calls with the time of day.")
         return
-    table = Table("", "WAPE", "WAPE of busy half hours", title=f"contacts per half hour, {found.volume.weeks} weeks held out")
+    table = Table(
+        "", "WAPE", "WAPE of busy half hours", title=f"contacts per half hour, {found.volume.weeks} weeks held out"
+    )
     for name, error_of in found.volume.wapes.items():
         table.add_row(name, f"{error_of:.4f}", f"{found.volume.busy[name]:.4f}")
     console.print(table)

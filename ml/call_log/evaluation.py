@@ -94,7 +94,9 @@ def evaluate_events(path: Path, question: Question) -> Evaluation:
     arrival = arrival_of(columns, question.time)
     volume = _volume(arrival, question.country)
     # The content of a row decides its place, so that the order in the file does not matter.
-    order = text.select("*", **{"": arrival.at}).with_row_index("\0").filter(pl.col("").is_not_null() & hits.is_not_null())
+    order = (
+        text.select("*", **{"": arrival.at}).with_row_index("\0").filter(pl.col("").is_not_null() & hits.is_not_null())
+    )
     places = order.sort(["", *text.columns])["\0"]
     target = hits.gather(places).cast(pl.Float64).to_numpy()
     slices = Slices.of(target)

@@ -127,7 +127,9 @@ def _codes(text: pl.Series) -> Floats:
 def _waits(kept: dict[str, Floats], at: Floats) -> dict[str, Floats]:
     """The moments at which waits ended, where the log tells them as seconds only."""
     return {
-        name: at + np.maximum(0, values) for name, values in kept.items() if _IS_WAIT.search(name.lower()) and (values >= 0).any()
+        name: at + np.maximum(0, values)
+        for name, values in kept.items()
+        if _IS_WAIT.search(name.lower()) and (values >= 0).any()
     }
 
 

@@ -44,7 +44,9 @@ def read_events(path: Path) -> pl.DataFrame:
             truncate_ragged_lines=True,
         )
     except pl.exceptions.PolarsError:
-        raise EventsWrong("The file of events is no table. Check its quotes, and that all lines have as many cells.") from None
+        raise EventsWrong(
+            "The file of events is no table. Check its quotes, and that all lines have as many cells."
+        ) from None
     if frame.is_empty():
         raise EventsWrong("The file of events has no rows below its first line. Give a log with calls in it.")
     longest = frame.select(pl.max_horizontal(pl.all().str.len_chars().max().fill_null(0))).item()

@@ -4,6 +4,7 @@ Each number is made of what had happened before the call arrived, and of nothing
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +48,7 @@ def _pairs(moments: Mapping[str, Floats]) -> list[tuple[tuple[str, Floats], tupl
     known = [(name, m) for name, m in moments.items() if (~np.isnan(m)).any()]
     ordered = sorted(known, key=lambda one: (float(np.nanmedian(one[1] - moments["arrival"])), one[0] != "arrival"))
     share = {name: float((~np.isnan(moment)).mean()) for name, moment in ordered}
-    return [
-        (one, next_one)
-        for one, next_one in zip(ordered, ordered[1:], strict=False)
-        if abs(share[one[0]] - share[next_one[0]]) < 0.01
-    ]
+    return [(one, next_one) for one, next_one in pairwise(ordered) if abs(share[one[0]] - share[next_one[0]]) < 0.01]
 
 
 def _within(events: Floats, at: Floats, span_s: int) -> Floats:
@@ -65,7 +62,8 @@ def _mean_lately(ended: Floats, took: Floats, at: Floats) -> Floats:
     order = np.argsort(ended, kind="stable")
     ends, total = ended[order], np.concatenate([[0.0], np.cumsum(took[order])])
     last, first = np.searchsorted(ends, at, side="left"), np.searchsorted(ends, at - _LATELY_S, side="left")
-    return np.divide(total[last] - total[first], last - first, out=np.full(len(at), np.nan), where=last > first)
+    mean = np.divide(total[last] - total[first], last - first, out=np.full(len(at), np.nan), where=last > first)
+    return np.asarray(mean)
 
 
 def history(at: Floats, who: pl.Series, target: Floats) -> dict[str, Floats]:

@@ -17,7 +17,7 @@ _EPOCHS = {"s": (3e8, 4e9), "ms": (3e11, 4e12), "us": (3e14, 4e15), "ns": (3e17,
 
 
 def clock_seconds(text: pl.Series) -> pl.Series:
-    """Seconds since midnight of `9:30`, `09:30:00`, `9:30 PM` or `093000`; hours beyond 24 are kept; null for others."""
+    """Seconds since midnight of `9:30`, `09:30:00`, `9:30 PM` or `093000`; hours beyond 24 stay, others become null."""
     parts = text.str.extract_groups(_CLOCK).struct.unnest()
     hours, minutes, seconds = (parts.to_series(n).cast(pl.Int64) for n in range(3))
     half = parts.to_series(3).str.to_lowercase()
@@ -33,7 +33,7 @@ def clock_seconds(text: pl.Series) -> pl.Series:
 
 
 def days(text: pl.Series) -> pl.Series:
-    """The days that `2026-01-31`, `31.01.2026`, `1/31/26`, `260131`, `31-Jan-2026` or `2026年1月31日` name; null for others.
+    """The days that `2026-01-31`, `31.01.2026`, `1/31/26`, `260131` or `2026年1月31日` name; null for others.
 
     Where day and month could be either, the reading that most rows allow is taken, then the one in which days follow
     each other.
@@ -48,7 +48,7 @@ def days(text: pl.Series) -> pl.Series:
 
 
 def moments(text: pl.Series) -> pl.Series:
-    """The local times that a date and a clock together name, or 14 digits; a time zone is left aside; null for others."""
+    """The local times that a date and a clock name, or 14 digits; a time zone is left aside; null for others."""
     local = text.str.replace(_ZONE, "")
     local = local.str.replace(r"^(\d{8})(\d{2})(\d{2})(\d{2})$", "$1 $2:$3:$4")
     local = local.str.replace(r"^(\d{4}年\d{1,2}月\d{1,2}日)\s*", "$1 ")
@@ -63,7 +63,7 @@ def joined(day: pl.Series, seconds: pl.Series) -> pl.Series:
 
 
 def epochs(numbers: pl.Series) -> pl.Series:
-    """The times that numbers since 1970 name, in seconds, or thousandths, millionths, billionths; all null if none fit."""
+    """The times that seconds since 1970 name, or their thousandths, millionths, billionths; all null if none fit."""
     middle = numbers.median()
     for unit, (low, high) in _EPOCHS.items():
         if isinstance(middle, float) and low <= middle <= high:

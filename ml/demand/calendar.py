@@ -1,9 +1,8 @@
 """What is known of a day before it comes: weekday, public holidays, campaigns."""
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -58,7 +57,7 @@ class Calendar:
     country: str = COUNTRY
     campaigns: tuple[Campaign, ...] = ()
 
-    def is_holiday(self, days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
+    def is_holiday(self, days: "npt.NDArray[np.datetime64]") -> npt.NDArray[np.bool_]:
         """Say of each day whether it is a public holiday, days off in lieu included.
 
         Raises:
@@ -88,8 +87,8 @@ class Calendar:
                 "weekday": (days.astype(int) + 3) % 7,
                 "month": days.astype("datetime64[M]").astype(int) % 12,
                 "holiday": self.is_holiday(days).astype(float),
-                "holiday_before": self.is_holiday(days + day).astype(float),
-                "holiday_after": self.is_holiday(days - day).astype(float),
+                "holiday_before": self.is_holiday((days + day).astype("datetime64[D]")).astype(float),
+                "holiday_after": self.is_holiday((days - day).astype("datetime64[D]")).astype(float),
                 "campaign": on,
                 "campaign_begins": begins,
             }
@@ -104,11 +103,6 @@ def _holidays(country: str, year: int) -> tuple[date, ...]:
         return tuple(holidays.country_holidays(country, years=year))
     except NotImplementedError:
         raise CountryUnknown from None
-
-
-def days_of(campaign: Campaign) -> Sequence[date]:
-    """The days of a campaign."""
-    return [campaign.start + timedelta(days=n) for n in range((campaign.until - campaign.start).days + 1)]
 
 
 def read_campaigns(path: Path) -> tuple[Campaign, ...]:
@@ -137,7 +131,9 @@ def _campaign(row: dict[str, str | None], line: int) -> Campaign:
     try:
         start, until = (date.fromisoformat((row[key] or "").strip()) for key in ("from", "until"))
     except ValueError:
-        raise CampaignsWrong(f"Line {line} of the campaigns lacks a date. Write from and until as YYYY-MM-DD.") from None
+        raise CampaignsWrong(
+            f"Line {line} of the campaigns lacks a date. Write from and until as YYYY-MM-DD."
+        ) from None
     if until < start:
         raise CampaignsWrong(f"Line {line} of the campaigns ends before it begins. Swap from and until.")
     return Campaign(name, start, until, channel)

@@ -68,7 +68,7 @@ def _smooth(values: Floats) -> Floats:
 def _weekly(values: Floats) -> Floats:
     """The mean of the same half hour one to sixteen weeks ago, younger weeks counting more."""
     rows = np.stack([_shifted(values, A_WEEK * week) for week in range(1, WEEKS_BACK + 1)])
-    return _mean_of_known(rows, _OLDER ** np.arange(WEEKS_BACK))
+    return _mean_of_known(rows, np.power(_OLDER, np.arange(WEEKS_BACK, dtype=np.float64)))
 
 
 def _level(counts: Floats, shape: Floats) -> Floats:
@@ -87,4 +87,4 @@ def _mean_of_known(rows: Floats, weights: Floats) -> Floats:
     known = ~np.isnan(rows) * weights[:, None]
     total = known.sum(axis=0)
     summed = (np.nan_to_num(rows) * known).sum(axis=0)
-    return np.divide(summed, total, out=np.full(rows.shape[1], np.nan), where=total > 0)
+    return np.asarray(np.divide(summed, total, out=np.full(rows.shape[1], np.nan), where=total > 0))

@@ -120,9 +120,7 @@ def _posterior(
         of_counts = stats.nbinom.logpmf(sums, _SHAPE, _SHAPE / (_SHAPE + expected)).sum(axis=1)
         spread = np.sqrt(_PERSON_SD**2 + _SESSION_SD**2 / sessions)
         of_time = stats.norm.logpdf(seconds, one.log_seconds, spread)
-        columns.append(
-            np.log(one.share) + stats.poisson.logpmf(sessions - 1, one.more_sessions) + of_counts + of_time
-        )
+        columns.append(np.log(one.share) + stats.poisson.logpmf(sessions - 1, one.more_sessions) + of_counts + of_time)
     return np.stack(columns, axis=1)
 
 

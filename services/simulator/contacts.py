@@ -107,8 +107,8 @@ def _hours(channel: int) -> Floats:
     """The share of a day's contacts that each half hour gets: two humps over a low night."""
     hour = np.arange(SLOTS_A_DAY) / 2
     first, second = _PEAKS[channel]
-    curve: Floats = 0.03 + np.exp(-(((hour - first) / 2.2) ** 2)) + 0.8 * np.exp(-(((hour - second) / 2.8) ** 2))
-    return curve / curve.sum()
+    curve = 0.03 + np.exp(-(((hour - first) / 2.2) ** 2)) + 0.8 * np.exp(-(((hour - second) / 2.8) ** 2))
+    return np.asarray(curve / curve.sum())
 
 
 @dataclass(frozen=True, slots=True)
