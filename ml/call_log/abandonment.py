@@ -94,7 +94,7 @@ def predict(inputs: Inputs, target: Floats, slices: Slices) -> Prediction:
     simple, rich = _fitted(_linear(inputs), values, target, slices), _fitted(boosted, values, target, slices)
     shown = values[slices.calibrate]
     errors = [losses(target[slices.calibrate], one.predict_proba(shown)[:, 1]).mean() for one in (simple, rich)]
-    chosen = "boosted trees" if errors[1] < errors[0] else "logistic regression"
+    chosen = "gradient boosting of trees" if errors[1] < errors[0] else "logistic regression"
     said = {
         "model": _said(rich if errors[1] < errors[0] else simple, values[slices.test]),
         "majority": np.full(len(target[slices.test]), target[: slices.test.start].mean()),

@@ -35,9 +35,9 @@ def events(
         f"{found.calls:,} calls used, {found.dropped:,} without a time or a target left out; the target came in "
         f"{found.share:.1%}. They arrived at {' and '.join(found.arrival)}."
     )
-    console.print(_columns(found.used, found.left_out))
-    title = f"{target} of the last fifth of the calls (rule: by {found.prediction.rule})"
-    console.print(_metrics(found.prediction.metrics, title))
+    console.print(_columns(found.used, found.late, found.left_out))
+    console.print(_metrics(found.prediction.metrics, f"{target}, last fifth of the calls"))
+    console.print(f"The model is a {found.prediction.chosen}; the rule goes by {found.prediction.rule}.")
     if found.volume is None:
         console.print("No forecast: it needs four weeks of calls with the time of day.")
         return
@@ -50,10 +50,12 @@ def events(
     console.print(f"{found.volume.coverage:.1%} of the half hours fell into their 80 % interval.")
 
 
-def _columns(used: tuple[str, ...], left_out: Mapping[str, str]) -> Table:
+def _columns(used: tuple[str, ...], late: tuple[str, ...], left_out: Mapping[str, str]) -> Table:
     table = Table("column", "what became of it", title="columns")
     for name in dict.fromkeys(used):
-        table.add_row(name, "used")
+        table.add_row(
+            name, "used, though known only later: --ignore it to predict on arrival" if name in late else "used"
+        )
     for name, reason in left_out.items():
         table.add_row(name, f"left out: {reason}")
     return table

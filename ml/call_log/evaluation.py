@@ -45,8 +45,9 @@ class Evaluation:
     """What the evaluation of a log found.
 
     `calls` are the rows used, `dropped` those without a time or a target, `share` how often the target came.
-    `arrival` names the columns that say when a call arrived, `used` all columns that inputs were made of, `left_out`
-    the others with the reason. `volume` is None where the log has fewer than four weeks, or days only.
+    `arrival` names the columns that say when a call arrived, `used` all columns that inputs were made of, `late` those
+    of them that are known only after the arrival, `left_out` the others with the reason. `volume` is None where the log
+    has fewer than four weeks, or days only.
     """
 
     calls: int
@@ -54,6 +55,7 @@ class Evaluation:
     share: float
     arrival: tuple[str, ...]
     used: tuple[str, ...]
+    late: tuple[str, ...]
     left_out: Mapping[str, str]
     prediction: Prediction
     volume: Volume | None
@@ -109,6 +111,7 @@ def evaluate_events(path: Path, question: Question) -> Evaluation:
         share=float(target.mean()),
         arrival=arrival.columns,
         used=inputs.sources,
+        late=inputs.late,
         left_out={**dict.fromkeys(question.ignore, "it is to be ignored"), **inputs.left_out},
         prediction=predict(inputs, target, slices),
         volume=volume,

@@ -28,13 +28,14 @@ class Inputs:
     """What the model sees: `values` (rows, inputs) in the order of `names`, NaN where nothing is known.
 
     `categories` says which of them are codes of categories. `sources` are the log's columns that they were made of,
-    `left_out` the others with the reason.
+    `late` those of them that are known only after the arrival, `left_out` the others with the reason.
     """
 
     names: tuple[str, ...]
     values: Floats
     categories: tuple[bool, ...]
     sources: tuple[str, ...]
+    late: tuple[str, ...]
     left_out: dict[str, str]
 
 
@@ -54,6 +55,7 @@ def build_inputs(columns: Sequence[LogColumn], arrival: Arrival, target: Floats,
     left_out |= leaks
     kept = {name: values for name, values in own.items() if name not in leaks}
     sources = (*arrival.columns, *kept)
+    late = tuple(name for name in kept if name in moments or _IS_WAIT.search(name.lower()))
     if arrival.has_clock:
         kept |= busyness(at, moments or _waits(kept, at), target)
         kept["minute of the day"] = at // 60 % 1440
@@ -68,7 +70,7 @@ def build_inputs(columns: Sequence[LogColumn], arrival: Arrival, target: Floats,
     # What never varies while learning teaches nothing.
     kept = {name: values for name, values in kept.items() if _varies(values[:learn_rows])}
     is_category = tuple(name in categories for name in kept)
-    return Inputs(tuple(kept), np.column_stack(list(kept.values())), is_category, sources, left_out)
+    return Inputs(tuple(kept), np.column_stack(list(kept.values())), is_category, sources, late, left_out)
 
 
 def _varies(values: Floats) -> bool:

@@ -67,6 +67,7 @@ def test_columns_of_a_classic_log_are_understood(of_classic):
     assert set(of_classic.left_out) >= AFTERWARDS
     assert {"q_time", "q_start", "type"} <= set(of_classic.used)
     assert 0.7 < of_classic.prediction.metrics["model"]["auc"] < 0.99
+    assert set(of_classic.late) == {"vru_exit", "q_start", "q_exit", "q_time"}
     assert of_classic.dropped == 0
     assert of_classic.volume is not None
 
