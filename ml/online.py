@@ -73,12 +73,12 @@ class Champions:
 
     Args:
         releases: The registry of each task, by name. Models are unpickled, so let it be the installation's own.
-        try_out: Scores something made up with a model; what it raises means that the model is of no use.
+        prepare: Makes a model ready to answer, and tries it out; what it raises means that the model is of no use.
     """
 
-    def __init__(self, releases: Mapping[str, Releases], try_out: Callable[[Any], object]) -> None:
+    def __init__(self, releases: Mapping[str, Releases], prepare: Callable[[Any], Any]) -> None:
         self._releases = dict(releases)
-        self._try_out = try_out
+        self._prepare = prepare
         self._lineup = Lineup()
         self._tried_at: dict[str, float] = {}
         self._looking = threading.Lock()
@@ -125,12 +125,12 @@ class Champions:
         self._tried_at[name] = time.monotonic()
         try:
             champion = releases.champion()
-            self._try_out(champion.model)
+            model = self._prepare(champion.model)
         except Exception as error:  # noqa: BLE001 - unpickling runs anybody's code, and all it raises means the same
             log.error("champion_not_loaded", model=name, version=version, error_type=type(error).__name__)
             self._put(name, self._lineup.loaded.get(name), failed=version)
             return
-        self._put(name, Loaded(champion.model, champion.version, datetime.now(UTC)))
+        self._put(name, Loaded(model, champion.version, datetime.now(UTC)))
         log.info("champion_loaded", model=name, version=champion.version)
 
     def _put(self, name: str, model: Loaded | None, failed: int | None = None) -> None:
@@ -145,14 +145,14 @@ class Champions:
         )
 
 
-def champions_at(mlflow_folder: Path, names: Iterable[str], try_out: Callable[[Any], object]) -> Champions:
+def champions_at(mlflow_folder: Path, names: Iterable[str], prepare: Callable[[Any], Any]) -> Champions:
     """Return the champions of the registry below a folder; none is loaded before `refresh`.
 
     Args:
         mlflow_folder: The installation's own, because what lies there is unpickled.
         names: The tasks.
-        try_out: See `Champions`.
+        prepare: See `Champions`.
     """
     from ml.registry import Registry  # MLflow takes seconds to import
 
-    return Champions({name: Registry(mlflow_folder, name) for name in names}, try_out)
+    return Champions({name: Registry(mlflow_folder, name) for name in names}, prepare)

@@ -16,7 +16,7 @@ from services.keys import key_provider
 from services.prediction.metrics import ModelMetrics
 from services.prediction.ports import NEXT_ACTIONS, Predicting
 from services.prediction.servicer import SERVICE, PredictionServicer, add_to_server
-from services.prediction.trial import try_out
+from services.prediction.trial import prepared
 from services.prediction.workers import Workers
 from services.settings import Home
 
@@ -59,7 +59,7 @@ def from_home(home: Home, address: str = "") -> PredictionService:
         AccessFileInvalid: if it is not known who may call.
     """
     settings = home.settings.prediction
-    champions = champions_at(home.path(home.settings.mlflow), NEXT_ACTIONS, try_out)
+    champions = champions_at(home.path(home.settings.mlflow), NEXT_ACTIONS, prepared)
     by = Predicting(champions, event_masker_at(home).texts)
     workers = Workers(settings.threads, settings.max_waiting)
     champions.refresh()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ml.compiled import compiled
 from ml.next_action.features import COLUMNS
 from privacy.errors import MangroveError
 from services.prediction.moment import events_frame, in_order, inputs, present_moment
@@ -27,8 +28,8 @@ class ModelUnfit(MangroveError):
         )
 
 
-def try_out(model: Any) -> None:
-    """Score a made-up moment; the first prediction of a model takes longer than those after it.
+def prepared(model: Any) -> Any:
+    """Return a model ready to answer: compiled, and tried out on a made-up moment.
 
     Raises:
         ModelUnfit: if it looks at other features, if it says what is no probability, or if its quantiles are in no
@@ -37,8 +38,10 @@ def try_out(model: Any) -> None:
     """
     if model.columns != COLUMNS:
         raise ModelUnfit
+    quick = compiled(model)
     timed = in_order(_TRIAL, now_us=_TRIAL[-1].at_us)
     moment = present_moment(events_frame(timed, [event.text for _, event in timed]), _TALK)
-    probability, seconds = foretell(model, inputs(moment))
+    probability, seconds = foretell(quick, inputs(moment))
     if not 0 <= probability <= 1 or (seconds is not None and list(seconds) != sorted(seconds)):
         raise ModelUnfit
+    return quick
