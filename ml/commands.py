@@ -1,10 +1,8 @@
 """The command line of the models: `app` is mounted as `mangrove ml`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -12,15 +10,12 @@ from rich.table import Table
 
 from privacy.errors import MangroveError
 
-app = typer.Typer(no_args_is_help=True, help="Train the hand-over model and score conversations with it.")
 console = Console()
-
-LakeRoot = Annotated[str, typer.Option(help="the lake's root: a folder or an s3a:// URL")]
-MlflowFolder = Annotated[Path, typer.Option(help="the folder of the model registry")]
 
 
 @contextmanager
-def _told_in_one_sentence() -> Iterator[None]:
+def told_in_one_sentence() -> Iterator[None]:
+    """Print an error that a user can act on as one sentence, and end with 1."""
     try:
         yield
     except MangroveError as error:
@@ -28,31 +23,78 @@ def _told_in_one_sentence() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-@app.command(epilog="Example: mangrove ml train --lake .mangrove/lake --mlflow .mangrove/mlflow")
-def train(lake: LakeRoot, mlflow: MlflowFolder) -> None:
-    """Train on gold.features, compare with baselines and champion, and promote the model if it is better."""
-    from ml.train import train as train_model
+def train(names: list[str], lake: str, mlflow: Path) -> None:
+    """Train tasks by name, show each beside its rivals, and say whether it was promoted."""
+    from ml.tasks import chosen
+    from ml.train import train as train_task
 
-    with _told_in_one_sentence(), console.status("training …"):
-        training = train_model(lake, mlflow)
-    shown = Table("", "AUC", "log loss", "Brier", "ECE", "average precision", title="on held-out people")
-    for name, metrics in {f"version {training.version}": training.metrics, **training.rivals}.items():
-        shown.add_row(name, *(f"{value:.4f}" for value in asdict(metrics).values()))
-    console.print(shown)
-    console.print(training.sentence)
+    with told_in_one_sentence():
+        for task in chosen(names):
+            with console.status(f"training {task.name} …"):
+                training = train_task(task, lake, mlflow)
+            shown = {f"version {training.version}": training.metrics, **training.rivals}
+            console.print(metrics_table(f"{task.name}: on held-out rows", shown))
+            console.print(f"{task.name}: {training.sentence}")
 
 
-@app.command(epilog="Example: mangrove ml score --lake .mangrove/lake --mlflow .mangrove/mlflow")
-def score(lake: LakeRoot, mlflow: MlflowFolder) -> None:
-    """Score every moment of gold.features with the champion, into gold.predictions."""
+def retrain(names: list[str], lake: str, mlflow: Path) -> None:
+    """Train again what it is time for."""
+    from ml.tasks import chosen
+    from ml.upkeep import retrain as retrain_task
+
+    with told_in_one_sentence():
+        for task in chosen(names):
+            with console.status(f"looking at {task.name} …"):
+                done = retrain_task(task, lake, mlflow)
+            console.print(done if isinstance(done, str) else f"{task.name}: {done.sentence}")
+
+
+def evaluate(name: str, lake: str, mlflow: Path) -> None:
+    """Measure a task's champion on the newest held-out rows."""
+    from ml.tasks import chosen
+    from ml.upkeep import look
+
+    with told_in_one_sentence():
+        for task in chosen([name]):
+            with console.status(f"measuring {task.name} …"):
+                seen = look(task, lake, mlflow)
+            rows = {f"version {seen.version}, the champion": seen.metrics, **seen.rivals}
+            console.print(metrics_table(f"{task.name}: {seen.sizes['test']} held-out rows", rows))
+
+
+def promote(name: str, version: int, lake: str, mlflow: Path) -> None:
+    """Make a version champion if it passes the gate."""
+    from ml.tasks import chosen
+    from ml.upkeep import promote as promote_version
+
+    with told_in_one_sentence():
+        for task in chosen([name]):
+            with console.status("judging …"):
+                verdict = promote_version(task, version, lake, mlflow)
+            console.print(f"{task.name}: version {version}. {verdict.sentence}")
+
+
+def roll_back(name: str, mlflow: Path) -> None:
+    """Make the champion before this one champion again."""
+    from ml.registry import Registry
+    from ml.tasks import chosen
+
+    with told_in_one_sentence():
+        for task in chosen([name]):
+            version = Registry(mlflow, task.name).roll_back()
+            console.print(f"{task.name}: version {version} is the champion again.")
+
+
+def score(lake: str, mlflow: Path, master: str = "") -> None:
+    """Score every moment with the champions, into gold.predictions."""
     from ml.score import score as score_features
     from spark_jobs.lake.io import Lake
     from spark_jobs.session import spark_session
 
     spark = None
     try:
-        with _told_in_one_sentence(), console.status("starting Spark and scoring …"):
-            spark = spark_session("mangrove-score")
+        with told_in_one_sentence(), console.status("starting Spark and scoring …"):
+            spark = spark_session("mangrove-score", master)
             changes = score_features(Lake(spark, lake), mlflow)
     finally:
         if spark is not None:
@@ -60,5 +102,40 @@ def score(lake: LakeRoot, mlflow: MlflowFolder) -> None:
     console.print(str(changes))
 
 
-if __name__ == "__main__":
-    app()
+def report(names: list[str], lake: str, mlflow: Path, card: bool) -> None:
+    """Show each task's champion, its versions and its drift, or its model card."""
+    from rich.markdown import Markdown
+
+    from ml.registry import NoChampion, Registry
+    from ml.tasks import chosen
+    from ml.train import CARD
+    from ml.upkeep import watch
+
+    table = Table("task", "champion", "versions", "measure", "value", "drift of score", "drifting inputs")
+    with told_in_one_sentence():
+        for task in chosen(names):
+            registry = Registry(mlflow, task.name)
+            try:
+                seen = watch(task, lake, mlflow)
+            except NoChampion:
+                table.add_row(task.name, "none", str(len(registry.versions())), task.headline, "", "", "")
+                continue
+            run = registry.run_of(seen.version)
+            if card:
+                console.print(Markdown(registry.text_of(run.info.run_id, CARD)))
+            value = run.data.metrics[f"model_{task.headline}"]
+            drifting = ", ".join(f"{name} {seen.indices[name]:.2f}" for name in seen.watched if name != "score")
+            table.add_row(
+                task.name, str(seen.version), str(len(registry.versions())), task.headline, f"{value:.3f}",
+                f"{seen.score:.3f}", drifting or "none",
+            )  # fmt: skip
+    console.print(table)
+
+
+def metrics_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
+    """A table of measures, a row each model."""
+    names = list(next(iter(rows.values())))
+    shown = Table("", *(name.replace("_", " ") for name in names), title=title)
+    for row, metrics in rows.items():
+        shown.add_row(row, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in names))
+    return shown

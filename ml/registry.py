@@ -1,4 +1,4 @@
-"""The model registry: MLflow with SQLite below one folder, and nothing outside it."""
+"""The model registry: MLflow with SQLite below one folder, and nothing outside it. One experiment a task."""
 
 import logging
 from collections.abc import Mapping
@@ -7,83 +7,147 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import orjson
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from privacy.errors import MangroveError
 
-MODEL_NAME = "handover"
 CHAMPION = "champion"
-EXPERIMENT = "handover"
+_PAST = "champions"
 
 
 class NoChampion(MangroveError):
-    """No model has passed the gate yet."""
+    """No model of a task has passed the gate yet."""
 
     reason = "NO_CHAMPION"
 
-    def __init__(self) -> None:
-        super().__init__("There is no champion model yet. Run `mangrove ml train`; it says whether the model passed.")
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is no champion model for {name} yet. Run `mangrove ml train {name}`; it says whether one passed."
+        )
+
+
+class VersionUnknown(MangroveError):
+    """A version of a model that is not there, or none to go back to."""
+
+    reason = "VERSION_UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """The model that scores: a fitted scikit-learn classifier, its version and its run."""
+    """The model that scores: the fitted model, its version and its run."""
 
     model: Any
     version: int
     run_id: str
 
 
+def database_of(folder: Path) -> str:
+    """Return the URI of a folder's tracking database."""
+    return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+
+
 class Registry:
-    """Runs, models and the champion.
+    """Runs, models and the champion of one task.
 
     Args:
         folder: Where the database and the artefacts lie; it is made if it is not there.
+        name: The task's name: that of its experiment and of its registered model.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str) -> None:
         folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         for noisy in ("alembic", "mlflow"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
-        database = f"sqlite:///{folder / 'mlflow.db'}"
+        database = database_of(folder)
         mlflow.set_tracking_uri(database)
         mlflow.set_registry_uri(database)
+        self.name = name
         self._client = MlflowClient(database, database)
-        if self._client.get_experiment_by_name(EXPERIMENT) is None:
-            self._client.create_experiment(EXPERIMENT, artifact_location=(folder / "artifacts").as_uri())
-        mlflow.set_experiment(EXPERIMENT)
+        if self._client.get_experiment_by_name(name) is None:
+            self._client.create_experiment(name, artifact_location=(folder / "artifacts" / name).as_uri())
+        mlflow.set_experiment(name)
 
     def find(self, fingerprint: Mapping[str, str]) -> int | None:
         """The version that was trained with this fingerprint, None if there is none."""
-        for version in self._client.search_model_versions(f"name = '{MODEL_NAME}'"):
+        for version in self._client.search_model_versions(f"name = '{self.name}'"):
             if fingerprint.items() <= version.tags.items():
                 return int(version.version)
         return None
 
+    def versions(self) -> list[int]:
+        """All versions, the newest first."""
+        found = self._client.search_model_versions(f"name = '{self.name}'")
+        return sorted((int(version.version) for version in found), reverse=True)
+
     def register(self, model_uri: str, run_id: str, fingerprint: Mapping[str, str]) -> int:
         """Make a logged model a new version, marked with its fingerprint; returns the version."""
         try:
-            self._client.get_registered_model(MODEL_NAME)
+            self._client.get_registered_model(self.name)
         except MlflowException:
-            self._client.create_registered_model(MODEL_NAME)
-        made = self._client.create_model_version(MODEL_NAME, model_uri, run_id=run_id, tags=dict(fingerprint))
+            self._client.create_registered_model(self.name)
+        made = self._client.create_model_version(self.name, model_uri, run_id=run_id, tags=dict(fingerprint))
         return int(made.version)
 
     def promote(self, version: int) -> None:
-        """Move the alias `champion` to a version; the one before keeps its number and can be restored."""
-        self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, str(version))
+        """Move the alias `champion` to a version; the one before is remembered for `roll_back`."""
+        past = self._past()
+        now = self.champion_version()
+        if now is not None and now != version:
+            self._remember([*past, now])
+        self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
+
+    def roll_back(self) -> int:
+        """Make the champion before this one champion again; returns its version.
+
+        Raises:
+            VersionUnknown: if there was none.
+        """
+        past = self._past()
+        if not past:
+            raise VersionUnknown(
+                f"There was no champion of {self.name} before this one, so there is none to go back to."
+            )
+        self._client.set_registered_model_alias(self.name, CHAMPION, str(past[-1]))
+        self._remember(past[:-1])
+        return past[-1]
 
     def run_of(self, version: int) -> Run:
-        """The run in which a version was trained: its metrics, parameters and tags."""
-        return self._client.get_run(self._client.get_model_version(MODEL_NAME, str(version)).run_id)
+        """The run in which a version was trained: its metrics, parameters and tags.
+
+        Raises:
+            VersionUnknown: if there is no such version.
+        """
+        try:
+            return self._client.get_run(self._client.get_model_version(self.name, str(version)).run_id)
+        except MlflowException:
+            raise VersionUnknown(
+                f"There is no version {version} of {self.name}. `mangrove ml report {self.name}` lists them."
+            ) from None
+
+    def note(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Write tags on a run."""
+        for key, value in tags.items():
+            self._client.set_tag(run_id, key, value)
+
+    def text_of(self, run_id: str, path: str) -> str:
+        """Read a text that was logged with a run."""
+        uri = self._client.get_run(run_id).info.artifact_uri
+        return str(mlflow.artifacts.load_text(f"{uri}/{path}"))
+
+    def log_numbers(self, kind: str, numbers: Mapping[str, float], tags: Mapping[str, str]) -> str:
+        """Log a run that trained nothing, such as a look at drift; returns its id."""
+        with mlflow.start_run(run_name=kind, tags={"kind": kind, **tags}) as run:
+            mlflow.log_metrics(dict(numbers))
+        return str(run.info.run_id)
 
     def champion_version(self) -> int | None:
         """The champion's version, None if no model has passed the gate."""
         try:
-            return int(self._client.get_model_version_by_alias(MODEL_NAME, CHAMPION).version)
+            return int(self._client.get_model_version_by_alias(self.name, CHAMPION).version)
         except MlflowException:
             return None
 
@@ -95,6 +159,19 @@ class Registry:
         """
         version = self.champion_version()
         if version is None:
-            raise NoChampion
-        model = mlflow.sklearn.load_model(f"models:/{MODEL_NAME}/{version}")
-        return Champion(model, version, self.run_of(version).info.run_id)
+            raise NoChampion(self.name)
+        return Champion(self.load(version), version, self.run_of(version).info.run_id)
+
+    def load(self, version: int) -> Any:
+        """Load a version's fitted model."""
+        return mlflow.sklearn.load_model(f"models:/{self.name}/{version}")
+
+    def _past(self) -> list[int]:
+        try:
+            told = self._client.get_registered_model(self.name).tags.get(_PAST, "[]")
+        except MlflowException:
+            return []
+        return [int(version) for version in orjson.loads(told)]
+
+    def _remember(self, past: list[int]) -> None:
+        self._client.set_registered_model_tag(self.name, _PAST, orjson.dumps(past).decode())

@@ -1,133 +1,191 @@
-"""Training the hand-over model: split, fit, compare, record, and let the gate decide."""
+"""Training: split, fit, compare, record, and let the gate decide. The same for every task."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
+import orjson
 import pandas as pd
 from mlflow.models import infer_signature
 
-from ml import learners
-from ml.evaluate import Metrics, evaluate
-from ml.features import COLUMNS, feature_hash, model_frame
-from ml.gate import judge
-from ml.pictures import calibration_plot, model_card, precision_recall_plot
+from ml.card import CardFacts, model_card
+from ml.drift import profile_of
+from ml.gate import judge, slices
 from ml.registry import Registry
-from ml.split import Split, learnable, split_by_person_and_time
-from spark_jobs.lake.snapshot import read_snapshot
-from spark_jobs.lake.tables import GOLD_FEATURES
+from ml.task import Floats, Split, Task
 
 _REQUIREMENTS = ["scikit-learn", "pandas", "numpy"]
 _MODEL = "model"
+CARD, PROFILE, SLICES = "model_card.md", "profile.json", "slices.json"
+
+PrivacyCheck = Callable[[Task, Any, Split], tuple[dict[str, float], str]]
+"""Measures what a fitted model gives away: numbers to log, and the card's section about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
     """What a training gave.
 
-    `metrics` are the model's on held-out people, `rivals` those of the baselines and of the champion before.
+    `metrics` are the model's on held-out rows, `rivals` those of the baselines and of the champion before.
     `is_new` is false if this very training had been done before; nothing was made then.
     """
 
+    task: str
     version: int
     is_new: bool
     promoted: bool
     sentence: str
-    metrics: Metrics
-    rivals: Mapping[str, Metrics]
+    metrics: Mapping[str, float]
+    rivals: Mapping[str, Mapping[str, float]]
 
 
-def train(lake_root: str, mlflow_folder: Path) -> Training:
-    """Train on the newest `gold.features` and promote the model if it passes the gate.
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    model: Any
+    said: Floats
+    rivals: dict[str, Floats]
+    champion: Floats | None
+
+
+def feature_hash(task: Task) -> str:
+    """Fingerprint of the inputs and of how the model is made: 16 hex digits.
+
+    Two trainings with the same fingerprint on the same table versions give the same model.
+    """
+    described = orjson.dumps([task.inputs(), task.settings()], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(described).hexdigest()[:16]
+
+
+def fingerprint_of(task: Task, versions: Mapping[str, int]) -> dict[str, str]:
+    """What tells whether a training was done before: the feature hash, and the versions of the tables read."""
+    return {
+        "feature_hash": feature_hash(task),
+        **{f"input.{name}": str(version) for name, version in sorted(versions.items())},
+    }
+
+
+def train(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck | None = None) -> Training:
+    """Train on the newest tables and promote the model if it passes the gate; nothing is done twice.
+
+    Args:
+        task: What to predict.
+        lake_root: The lake's root.
+        mlflow_folder: Where experiments and models lie.
+        check: Measures what the model gives away; its numbers are logged and shown on the card.
 
     Raises:
-        TableMissing: if there are no features yet.
+        TableMissing: if a table was not made yet.
         NotEnoughToLearn: if there are too few rows or only one kind of ending.
     """
-    snapshot = read_snapshot(lake_root, GOLD_FEATURES, COLUMNS)
-    fingerprint = {
-        "feature_hash": feature_hash(learners.settings()),
-        f"input.{GOLD_FEATURES.name}": str(snapshot.version),
-    }
-    registry = Registry(mlflow_folder)
-    known = registry.find(fingerprint)
+    registry = Registry(mlflow_folder, task.name)
+    known = registry.find(fingerprint_of(task, task.versions(lake_root)))
     if known is not None:
         return _recalled(registry, known)
-    split = split_by_person_and_time(learnable(snapshot.rows.to_pandas()))
-    return _trained(registry, split, fingerprint)
+    rows = task.rows(lake_root)
+    return _trained(task, registry, task.split(rows.frame), fingerprint_of(task, rows.versions), check)
 
 
-def _trained(registry: Registry, split: Split, fingerprint: Mapping[str, str]) -> Training:
-    with mlflow.start_run(tags=dict(fingerprint)) as run:
-        model = learners.fit_model(split)
-        metrics, rivals = _measured(model, split.test), _rivals(registry, split)
-        verdict = judge(metrics, rivals)
-        _record(split, metrics, rivals)
-        _record_artefacts(model, split, model_card({_MODEL: metrics, **rivals}, _sizes(split), fingerprint, verdict))
-        logged = mlflow.sklearn.log_model(
-            model,
-            name=_MODEL,
-            signature=infer_signature(_example(split.train), model.predict_proba(_example(split.train))),
-            input_example=_example(split.train),
-            pip_requirements=_REQUIREMENTS,
-            pyfunc_predict_fn="predict_proba",
-            serialization_format="cloudpickle",
+def _trained(
+    task: Task, registry: Registry, split: Split, fingerprint: Mapping[str, str], check: PrivacyCheck | None
+) -> Training:
+    with mlflow.start_run(tags={"kind": "training", **fingerprint}) as run:
+        fitted = _fit(task, registry, split)
+        verdict = judge(task, split.test, fitted.said, fitted.rivals, fitted.champion)
+        metrics = task.metrics(split.test, fitted.said)
+        rivals = {name: task.metrics(split.test, said) for name, said in _all_rivals(fitted).items()}
+        privacy = check(task, fitted.model, split) if check is not None else ({}, "")
+        facts = CardFacts(
+            metrics={_MODEL: metrics, **rivals},
+            slices=_by_slice(task, split.test, fitted.said),
+            sizes=split.sizes,
+            fingerprint=fingerprint,
+            learner=getattr(fitted.model, "learner", type(fitted.model).__name__),
+            extras=task.extras(fitted.model, split),
+            privacy=privacy[1],
         )
+        _record(task, split, facts, privacy[0])
+        _record_artefacts(task, split, fitted, model_card(task, facts, verdict), facts.slices)
+        uri = _log_model(task, fitted.model, split)
         mlflow.set_tags({"verdict": verdict.sentence, "promoted": str(verdict.passed).lower()})
-    version = registry.register(logged.model_uri, run.info.run_id, fingerprint)
+    version = registry.register(uri, run.info.run_id, fingerprint)
     if verdict.passed:
         registry.promote(version)
-    return Training(version, True, verdict.passed, verdict.sentence, metrics, rivals)
+    return Training(task.name, version, True, verdict.passed, verdict.sentence, metrics, rivals)
 
 
-def _rivals(registry: Registry, split: Split) -> dict[str, Metrics]:
-    """The baselines and the champion on the same held-out rows; the champion may have seen some of them."""
-    models: dict[str, Any] = dict(learners.fit_baselines(split))
+def _fit(task: Task, registry: Registry, split: Split) -> _Fitted:
+    """Fit the model and its rivals; the champion may have seen some of the rows held out."""
+    model = task.fit(split)
+    rivals = {name: task.predict(one, split.test) for name, one in task.baselines(split).items()}
+    champion = None
     if registry.champion_version() is not None:
-        models["champion"] = registry.champion().model
-    return {name: _measured(rival, split.test) for name, rival in models.items()}
+        champion = task.predict(registry.champion().model, split.test)
+    return _Fitted(model, task.predict(model, split.test), rivals, champion)
 
 
-def _measured(model: Any, rows: pd.DataFrame) -> Metrics:
-    return evaluate(learners.labels(rows), model.predict_proba(model_frame(rows))[:, 1])
+def _all_rivals(fitted: _Fitted) -> dict[str, Floats]:
+    return fitted.rivals if fitted.champion is None else {**fitted.rivals, "champion": fitted.champion}
 
 
-def _record(split: Split, metrics: Metrics, rivals: Mapping[str, Metrics]) -> None:
-    mlflow.log_params({**learners.PARAMS, "calibration": learners.CALIBRATION})
-    mlflow.log_params(dict(zip(("train_rows", "calibrate_rows", "test_rows"), _sizes(split), strict=True)))
-    mlflow.log_metrics(metrics.named(_MODEL))
-    for name, rival in rivals.items():
-        mlflow.log_metrics(rival.named(name))
+def _by_slice(task: Task, frame: pd.DataFrame, said: Floats) -> dict[str, dict[str, float]]:
+    """Measure each slice that is large enough; where a measure needs both classes and has one, it is left out."""
+    told = {}
+    for name, here in slices(task, frame):
+        loss = float(np.mean(task.losses(frame[here], said[here])))
+        told[name] = {"rows": float(here.sum()), "loss": loss}
+        try:
+            told[name] |= task.metrics(frame[here], said[here])
+        except ValueError:
+            continue
+    return told
 
 
-def _record_artefacts(model: Any, split: Split, card: str) -> None:
-    y, p = learners.labels(split.test), model.predict_proba(model_frame(split.test))[:, 1]
-    mlflow.log_figure(calibration_plot(y, p), "calibration.png")
-    mlflow.log_figure(precision_recall_plot(y, p), "precision_recall.png")
-    mlflow.log_text(card, "model_card.md")
+def _record(task: Task, split: Split, facts: CardFacts, privacy: Mapping[str, float]) -> None:
+    mlflow.log_params({name: str(value) for name, value in task.settings().items()})
+    mlflow.log_params({f"{name}_rows": size for name, size in split.sizes.items()})
+    mlflow.log_param("learner", facts.learner)
+    for name, metrics in facts.metrics.items():
+        mlflow.log_metrics({f"{name}_{measure}": value for measure, value in metrics.items()})
+    mlflow.log_metrics({**facts.extras, **privacy})
 
 
-def _example(rows: pd.DataFrame) -> pd.DataFrame:
-    """One typical moment, made of medians and modes: nobody's row leaves the lake."""
-    frame = model_frame(rows)
-    return pd.DataFrame({n: [frame[n].mode()[0] if frame[n].dtype == object else frame[n].median()] for n in frame})
+def _record_artefacts(
+    task: Task, split: Split, fitted: _Fitted, card: str, by_slice: Mapping[str, Mapping[str, float]]
+) -> None:
+    for name, figure in task.plots(fitted.model, split.test, fitted.said).items():
+        mlflow.log_figure(figure, name)
+    mlflow.log_text(card, CARD)
+    mlflow.log_dict(dict(by_slice), SLICES)
+    mlflow.log_dict(profile_of(task, fitted.model, split.train).as_dict(), PROFILE)
 
 
-def _sizes(split: Split) -> tuple[int, int, int]:
-    return len(split.train), len(split.calibrate), len(split.test)
+def _log_model(task: Task, model: Any, split: Split) -> str:
+    example = task.example(split.train)
+    predict = "predict_proba" if hasattr(model, "predict_proba") else "predict"
+    logged = mlflow.sklearn.log_model(
+        model,
+        name=_MODEL,
+        signature=infer_signature(example, getattr(model, predict)(example)),
+        input_example=example,
+        pip_requirements=_REQUIREMENTS,
+        pyfunc_predict_fn=predict,
+        serialization_format="cloudpickle",
+    )
+    return str(logged.model_uri)
 
 
 def _recalled(registry: Registry, version: int) -> Training:
     run = registry.run_of(version)
-    names = [f.name for f in fields(Metrics)]
-    measured = run.data.metrics
-    of = {
-        model: Metrics(**{n: measured[f"{model}_{n}"] for n in names})
-        for model in (_MODEL, "majority", "logistic", "champion")
-        if f"{model}_{names[0]}" in measured
-    }
+    of: dict[str, dict[str, float]] = {}
+    for name, value in run.data.metrics.items():
+        model, _, measure = name.partition("_")
+        if model in (_MODEL, "majority", "rule", "linear", "champion"):
+            of.setdefault(model, {})[measure] = value
     metrics = of.pop(_MODEL)
-    sentence = f"Nothing to do: version {version} was trained on these features already. {run.data.tags['verdict']}"
-    return Training(version, False, run.data.tags["promoted"] == "true", sentence, metrics, of)
+    sentence = f"Nothing to do: version {version} was trained on these inputs already. {run.data.tags['verdict']}"
+    promoted = run.data.tags["promoted"] == "true"
+    return Training(registry.name, version, False, promoted, sentence, metrics, of)

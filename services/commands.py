@@ -17,8 +17,8 @@ from services.identity.commands import app as identity_app
 from services.journeys.commands import app as journeys_app
 from services.keys_commands import app as keys_app
 from services.lake_commands import app as lake_app
-from services.lake_commands import ml_app
 from services.masking_commands import app as masking_app
+from services.ml_commands import app as ml_app
 from services.options import DEFAULT_HOME, HomeOption
 from services.prediction.commands import app as prediction_app
 from services.private_audit.commands import app as audit_app

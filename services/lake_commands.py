@@ -1,16 +1,14 @@
-"""`mangrove lake` and `mangrove ml`: jobs and models with the folders of an installation."""
+"""`mangrove lake`: jobs with the folders of an installation."""
 
 from typing import Annotated
 
 import typer
 
-from ml import commands as models
 from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
 from spark_jobs.commands import MasterOption, run_jobs
 
 app = typer.Typer(no_args_is_help=True, help="Run the Spark jobs that turn masked events into people and journeys.")
-ml_app = typer.Typer(no_args_is_help=True, help="Train the hand-over model and score conversations with it.")
 
 
 @app.callback()
@@ -35,17 +33,3 @@ def run(
 
         for sentence in follow_people(Home(home)):
             typer.echo(sentence)
-
-
-@ml_app.command(epilog="Example: mangrove ml train --home .mangrove")
-def train(home: HomeOption = DEFAULT_HOME) -> None:
-    """Train on gold.features, compare with baselines and champion, and promote the model if it is better."""
-    installation = Home(home)
-    models.train(installation.lake_root, installation.path(installation.settings.mlflow))
-
-
-@ml_app.command(epilog="Example: mangrove ml score --home .mangrove")
-def score(home: HomeOption = DEFAULT_HOME) -> None:
-    """Score every moment of gold.features with the champion, into gold.predictions."""
-    installation = Home(home)
-    models.score(installation.lake_root, installation.path(installation.settings.mlflow))

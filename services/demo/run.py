@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ml.registry import Registry
 from ml.score import score
+from ml.tasks import NEXT_ACTIONS
 from ml.train import Training, train
 from privacy.errors import MangroveError
 from privacy.pseudonyms import Pseudonymiser
@@ -127,16 +128,17 @@ def _refine_and_learn(home: Home, truth_path: Path, stages: Stages) -> tuple[Pai
         follow_people(home)
         mlflow = home.path(home.settings.mlflow)
         with stages.stage("train"):
-            training = train(home.lake_root, mlflow)
+            trainings = [train(task, home.lake_root, mlflow) for task in NEXT_ACTIONS]
         with stages.stage("score") as stage:
             # Too few people may give no model that beats the baselines; then nothing scores, and the gate says why.
-            stage.rows = score(lake, mlflow).rows if Registry(mlflow).champion_version() is not None else 0
+            has_one = any(Registry(mlflow, task.name).champion_version() is not None for task in NEXT_ACTIONS)
+            stage.rows = score(lake, mlflow).rows if has_one else 0
         with stages.stage("check identity") as stage:
             identity = _identity_scores(lake, home, truth_path)
             stage.rows = identity.items
     finally:
         spark.stop()
-    return identity, training
+    return identity, trainings[0]
 
 
 def _run_jobs(lake: Lake, stages: Stages) -> None:
@@ -165,6 +167,7 @@ def _ask(home: Home, stages: Stages) -> list[PrivateAnswer]:
 
 
 def _model_scores(training: Training) -> tuple[ModelScore, ...]:
-    scores = [ModelScore("model", training.metrics.auc, training.metrics.log_loss, champion=training.promoted)]
-    scores += [ModelScore(name, rival.auc, rival.log_loss) for name, rival in training.rivals.items()]
+    own = training.metrics
+    scores = [ModelScore("model", own["auc"], own["log_loss"], champion=training.promoted)]
+    scores += [ModelScore(name, rival["auc"], rival["log_loss"]) for name, rival in training.rivals.items()]
     return tuple(scores)

@@ -3,17 +3,8 @@
 from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812
 
-_HUMAN = (
-    "人工|真人|转接|客服人员|活人|"
-    r"\b(?:human|real person|live agent|speak to (?:an? )?(?:agent|person|someone)|"
-    r"talk to (?:an? )?(?:agent|person|someone)|representative|operator)\b"
-)
-_NEGATIVE = (
-    "投诉|差评|垃圾|失望|生气|气死|不满|太慢|没用|骗|糟糕|恶心|无语|太差|敷衍|"
-    r"\b(?:complain\w*|terrible|awful|useless|angry|disappoint\w*|ridiculous|unacceptable|worst|"
-    r"frustrat\w*|horrible|annoy\w*|waste)\b"
-)
-_EMOJI = r"[\x{1F300}-\x{1FAFF}\x{2600}-\x{27BF}]|\[[\p{IsHan}]{1,3}\]|#E-[a-z]"
+from spark_jobs.gold import lexicon
+
 _SHOUTED = 5
 _OF_ANY_QUESTION = (
     *("什么", "怎么", "请问", "可以", "时候", "么时", "一下", "一个", "是不", "不是", "有没", "没有", "你们", "能不"),
@@ -33,17 +24,17 @@ def has_question_mark(name: str) -> Column:
 
 def asks_for_human(name: str) -> Column:
     """Whether the text asks for a person."""
-    return _text(name).rlike(f"(?i){_HUMAN}")
+    return _text(name).rlike(f"(?i){lexicon.HUMAN}")
 
 
 def negative_words(name: str) -> Column:
     """How many words of complaint the text holds."""
-    return F.regexp_count(_text(name), F.lit(f"(?i){_NEGATIVE}")).cast("bigint")
+    return F.regexp_count(_text(name), F.lit(f"(?i){lexicon.NEGATIVE}")).cast("bigint")
 
 
 def emoji(name: str) -> Column:
     """How many emoji the text holds: pictographs, and the codes in brackets or behind #E that chat windows send."""
-    return F.regexp_count(_text(name), F.lit(_EMOJI)).cast("bigint")
+    return F.regexp_count(_text(name), F.lit(lexicon.EMOJI)).cast("bigint")
 
 
 def exclamations(name: str) -> Column:

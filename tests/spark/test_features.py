@@ -10,13 +10,17 @@ from tests.spark.flow import flow_of
 
 pytestmark = pytest.mark.spark
 
-KNOWN_LATER = {"handed_over_later", "may_learn"}
+KNOWN_LATER = {
+    *("handed_over_later", "abandoned_later", "escalated_later", "resolved_later"),
+    *("handed_over_at", "ended_at", "had_by_bot", "settled", "may_learn"),
+}
 FEATURES = [name for name in GOLD_FEATURES.schema.names if name not in KNOWN_LATER]
 
 
 def features(spark, *events):
     flow = flow_of(spark, *events)
-    rows = build_features(flow.events, flow.conversations).orderBy("conversation_id", "turn").collect()
+    seen_until = max(event.at for event in events)
+    rows = build_features(flow.events, flow.conversations, seen_until).orderBy("conversation_id", "turn").collect()
     return [row.asDict() for row in rows]
 
 
@@ -50,15 +54,34 @@ def test_features_count_what_was_said_so_far(spark):
         (1, 0, 10.0, 0.0, 0.0, 12, 0, 1, 0, 0, 1, 1, 2),
         (2, 1, 20.0, 4.0, 4.0, 11, 1, 1, 0, 0, 1, 1, 2),
         (3, 2, 40.0, 7.0, 10.0, 32, 1, 1, 1, 1, 1, 1, 2),
+        (4, 2, 50.0, 7.0, 10.0, 14, 1, 2, 1, 1, 1, 1, 2),
     ]
     assert {r["language"] for r in now} == {"en"}
-    assert all(r["handed_over_later"] for r in now)
+    assert [r["handed_over_later"] for r in now] == [True, True, True, False]
+    assert [r["with_agent"] for r in now] == [0, 0, 0, 1]
     assert now[0]["as_of"].replace(tzinfo=UTC) == START + timedelta(seconds=10)
 
 
-def test_only_conversations_that_a_bot_had_are_moments_to_predict(spark):
-    rows = features(spark, chat("human", 0).saying("hi"), chat("human", 1).saying("hi", "agent"))
-    assert rows == []
+def test_who_has_a_conversation_and_how_it_ends_is_told_beside_the_moments(spark):
+    rows = features(
+        spark,
+        chat("human", 0).saying("hi"), chat("human", 1).saying("hi", "agent"),
+        chat("left", 0).saying("hi"), chat("left", 1).saying("hi", "bot"),
+        chat("left", 2).of("conversation_ended", reason="abandoned"),
+        an_event().by(customer="b").after(days=2),
+    )  # fmt: skip
+    told = {r["conversation_id"].removeprefix("conversation.1."): r for r in rows}
+    assert {name: (r["had_by_bot"], r["settled"], r["abandoned_later"]) for name, r in told.items()} == {
+        "human": (False, True, False),
+        "left": (True, True, True),
+    }
+
+
+def test_what_happens_at_the_end_is_what_silver_conversations_says(spark):
+    flow = flow_of(spark, *a_busy_month(25, seed=4))
+    rows = build_features(flow.events, flow.conversations, None).select("conversation_id", "handed_over_at").distinct()
+    talks = flow.conversations.where("customer_turns > 0").select("conversation_id", "handed_over_at")
+    assert rows.exceptAll(talks).isEmpty()
 
 
 def test_consent_decides_who_is_learned_from_and_who_is_left_out(spark):

@@ -10,11 +10,11 @@ PREDICTED = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_
 
 def test_metrics_of_a_hand_computed_case():
     metrics = evaluate([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9])
-    assert metrics.auc == pytest.approx(0.75)
-    assert metrics.brier == pytest.approx((0.01 + 0.36 + 0.36 + 0.01) / 4)
-    assert metrics.log_loss == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.9]).mean())
-    assert metrics.ece == pytest.approx((0.1 + 0.6 + 0.6 + 0.1) / 4)
-    assert metrics.average_precision == pytest.approx((1 + 2 / 3) / 2)
+    assert metrics["auc"] == pytest.approx(0.75)
+    assert metrics["brier"] == pytest.approx((0.01 + 0.36 + 0.36 + 0.01) / 4)
+    assert metrics["log_loss"] == pytest.approx(-np.log([0.9, 0.4, 0.4, 0.9]).mean())
+    assert metrics["ece"] == pytest.approx((0.1 + 0.6 + 0.6 + 0.1) / 4)
+    assert metrics["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
 
 
 @given(PREDICTED)

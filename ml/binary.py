@@ -1,0 +1,188 @@
+"""Whether something will come: everything that the tasks with a yes or no share."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from ml import plots
+from ml.columns import Columns
+from ml.evaluate import evaluate, excess_calibration_error, losses
+from ml.gate import gap_between
+from ml.split import NotEnoughToLearn, split_by_unit_and_time
+from ml.task import Floats, Split, Task
+
+MIN_OF_A_CLASS = 10
+BOOSTING: dict[str, float | int | bool] = {
+    "learning_rate": 0.06,
+    "max_iter": 150,
+    "max_leaf_nodes": 15,
+    "min_samples_leaf": 40,
+    "l2_regularization": 1.0,
+    "early_stopping": False,
+    "random_state": 7,
+}
+
+
+class BinaryModel:
+    """A calibrated classifier over declared columns.
+
+    Args:
+        columns: Its inputs.
+        classifier: A fitted scikit-learn classifier over `columns.matrix`.
+        learner: What was chosen: `linear` or `boosted`.
+    """
+
+    def __init__(self, columns: Columns, classifier: Any, learner: str) -> None:
+        self.columns = columns
+        self.classifier = classifier
+        self.learner = learner
+
+    def predict_proba(self, frame: "pd.DataFrame | Floats") -> Floats:
+        """Return (rows, 2): the probabilities that it does not come and that it does."""
+        return np.asarray(self.classifier.predict_proba(self.columns.matrix(frame)))
+
+
+class BinaryTask(Task):
+    """A task whose label is true or false, with the probability of true.
+
+    Attributes:
+        columns: The inputs.
+        label: The column of the label.
+        seen: What the label's share is called on the axis of a plot, such as "share handed over".
+        rule: One input with which somebody would decide by hand: the baseline `rule` tells by its value alone.
+    """
+
+    headline = "auc"
+    slice_by = ("channel", "language")
+    columns: Columns
+    label: str
+    seen: str
+    rule: str
+
+    @abstractmethod
+    def ids(self) -> tuple[str, ...]:
+        """Return the columns that name a row: ties of time are broken by them."""
+
+    def inputs(self) -> tuple[str, ...]:
+        """Return the names of the features."""
+        return self.columns.names
+
+    def settings(self) -> Mapping[str, object]:
+        """Return how the model is made."""
+        return {**BOOSTING, "calibration": "sigmoid", "chosen": "linear unless boosting is better beyond chance"}
+
+    def split(self, frame: pd.DataFrame) -> Split:
+        """Cut rows into slices by unit and time; each must hold at least ten of each class."""
+        split = split_by_unit_and_time(frame, unit=self.unit)
+        for name, part in (("training", split.train), ("calibration", split.calibrate), ("test", split.test)):
+            positives = int(part[self.label].sum())
+            if min(positives, len(part) - positives) < MIN_OF_A_CLASS:
+                raise NotEnoughToLearn(
+                    f"The {name} slice of {self.name} holds {positives} moments where it came and "
+                    f"{len(part) - positives} where it did not; at least {MIN_OF_A_CLASS} of each are needed. "
+                    "Collect more conversations, over a longer time."
+                )
+        return split
+
+    def fit(self, split: Split) -> BinaryModel:
+        """Fit a logistic regression and gradient boosting, keep the simpler one unless the other wins, calibrate it.
+
+        Boosting wins if its log loss on the calibration slice is lower with the whole 95 % interval. Both are
+        calibrated by Platt's sigmoid, whose two parameters hold on small slices.
+        """
+        linear = self._calibrated(self.fit_linear(split.train), split)
+        boosted = HistGradientBoostingClassifier(**BOOSTING, categorical_features=self.columns.categorical)
+        boosted.fit(self.columns.matrix(split.train), self.labels(split.train))
+        tree = self._calibrated(boosted, split)
+        y, units = self.labels(split.calibrate), split.calibrate[self.unit]
+        simple, rich = (losses(y, self._says(one, split.calibrate)) for one in (linear, tree))
+        if gap_between(rich, simple, units).high < 0:
+            return BinaryModel(self.columns, tree, "boosted")
+        return BinaryModel(self.columns, linear, "linear")
+
+    def baselines(self, split: Split) -> dict[str, Any]:
+        """Fit the majority (the share seen), the rule (the share at each value of one input) and the linear one."""
+        rows = pd.concat([split.train, split.calibrate])
+        y = self.labels(rows)
+        place = self.columns.names.index(self.rule)
+        by_rule = ColumnTransformer([("rule", "passthrough", [place])])
+        rule = HistGradientBoostingClassifier(max_leaf_nodes=4, max_iter=20, min_samples_leaf=20, early_stopping=False)
+        models: dict[str, Any] = {
+            "majority": DummyClassifier(strategy="prior").fit(self.columns.matrix(rows), y),
+            "rule": make_pipeline(by_rule, rule).fit(self.columns.matrix(rows), y),
+            "linear": self.fit_linear(rows),
+        }
+        return {name: BinaryModel(self.columns, model, name) for name, model in models.items()}
+
+    def fit_linear(self, rows: pd.DataFrame) -> Pipeline:
+        """Fit a logistic regression on the logarithms of numbers and on categories one by one."""
+        numbers = [place for place, is_one in enumerate(self.columns.categorical) if not is_one]
+        named = [place for place, is_one in enumerate(self.columns.categorical) if is_one]
+        encode = ColumnTransformer(
+            [
+                ("named", make_pipeline(SimpleImputer(strategy="constant", fill_value=-1),
+                                        OneHotEncoder(handle_unknown="ignore")), named),
+                ("numbers", make_pipeline(SimpleImputer(strategy="constant", fill_value=0),
+                                          FunctionTransformer(np.arcsinh), StandardScaler()), numbers),
+            ]
+        )  # fmt: skip
+        model = Pipeline([("encode", encode), ("regress", LogisticRegression(max_iter=1000))])
+        return model.fit(self.columns.matrix(rows), self.labels(rows))
+
+    def predict(self, model: Any, frame: pd.DataFrame) -> Floats:
+        """Return the probability that it comes, for each row."""
+        return np.asarray(model.predict_proba(frame)[:, 1])
+
+    def losses(self, frame: pd.DataFrame, said: Floats) -> Floats:
+        """Return the log loss of each row."""
+        return losses(self.labels(frame), said)
+
+    def metrics(self, frame: pd.DataFrame, said: Floats) -> dict[str, float]:
+        """Return AUC, log loss, Brier score, calibration error and average precision."""
+        return evaluate(self.labels(frame), said)
+
+    def miscalibration(self, frame: pd.DataFrame, said: Floats) -> float:
+        """Return the expected calibration error beyond chance."""
+        return excess_calibration_error(self.labels(frame), said)
+
+    def plots(self, model: Any, frame: pd.DataFrame, said: Floats) -> dict[str, Figure]:
+        """Draw calibration, precision and recall, lift, and importance."""
+        y = self.labels(frame)
+        return {
+            "calibration.png": plots.calibration_plot(y, said, self.seen),
+            "precision_recall.png": plots.precision_recall_plot(y, said),
+            "lift.png": plots.lift_plot(y, said, self.seen),
+            "importance.png": plots.importance_plot(self.columns, model, frame, y),
+        }
+
+    def example(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return one typical input."""
+        return self.columns.example(frame)
+
+    def labels(self, rows: pd.DataFrame) -> Floats:
+        """Return the label of each row, 0 or 1."""
+        return rows[self.label].to_numpy().astype(np.float64)
+
+    def in_order(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Sort rows by time, then by what names them."""
+        return rows.sort_values(["as_of", *self.ids()]).reset_index(drop=True)
+
+    def _calibrated(self, model: Any, split: Split) -> CalibratedClassifierCV:
+        calibrated = CalibratedClassifierCV(FrozenEstimator(model), method="sigmoid")
+        return calibrated.fit(self.columns.matrix(split.calibrate), self.labels(split.calibrate))
+
+    def _says(self, classifier: Any, rows: pd.DataFrame) -> Floats:
+        return np.asarray(classifier.predict_proba(self.columns.matrix(rows))[:, 1])

@@ -1,0 +1,143 @@
+"""Keeping models true: the champion on today's rows, drift, moving the alias, and training again when it is time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pandas as pd
+
+from ml.drift import DRIFTED, SCORE, WATCH, Profile, drift
+from ml.gate import Verdict, judge
+from ml.registry import Champion, NoChampion, Registry
+from ml.task import Split, Task
+from ml.train import PROFILE, PrivacyCheck, Training, fingerprint_of, train
+from privacy.errors import MangroveError
+
+GROWN = 1.2
+"""With so many times the rows that the champion learned from, a new training is worth its time."""
+
+
+class NotPromoted(MangroveError):
+    """A version that the gate did not let pass."""
+
+    reason = "NOT_PROMOTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the champion does on the newest held-out rows, beside baselines fitted on today's."""
+
+    version: int
+    sizes: Mapping[str, int]
+    metrics: Mapping[str, float]
+    rivals: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Stability indices of all inputs and the score, the worst first; and whether a new training is asked for."""
+
+    version: int
+    indices: Mapping[str, float]
+    rows: int
+    learned_from: int
+
+    @property
+    def score(self) -> float:
+        """The index of the score."""
+        return self.indices.get(SCORE, 0.0)
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the score, or any input, is of another world."""
+        return max(self.indices.values(), default=0.0) > DRIFTED
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """What is worth a look."""
+        return tuple(name for name, index in self.indices.items() if index > WATCH)
+
+
+def look(task: Task, lake_root: str, mlflow_folder: Path) -> Look:
+    """Measure the champion on the newest held-out rows.
+
+    Raises:
+        NoChampion: if there is none.
+        NotEnoughToLearn: if there are too few rows.
+    """
+    champion, split = _champion_and_split(task, lake_root, mlflow_folder)
+    said = {name: task.predict(model, split.test) for name, model in task.baselines(split).items()}
+    metrics = task.metrics(split.test, task.predict(champion.model, split.test))
+    rivals = {name: task.metrics(split.test, of) for name, of in said.items()}
+    return Look(champion.version, split.sizes, metrics, rivals)
+
+
+def promote(task: Task, version: int, lake_root: str, mlflow_folder: Path) -> Verdict:
+    """Make a version champion if the gate lets it pass on the newest held-out rows.
+
+    Raises:
+        VersionUnknown: if there is no such version.
+        NotPromoted: if the gate did not let it pass; the champion stays.
+    """
+    registry = Registry(mlflow_folder, task.name)
+    registry.run_of(version)
+    split = task.split(task.rows(lake_root).frame)
+    champion = None
+    if registry.champion_version() not in (None, version):
+        champion = task.predict(registry.champion().model, split.test)
+    said = {name: task.predict(model, split.test) for name, model in task.baselines(split).items()}
+    verdict = judge(task, split.test, task.predict(registry.load(version), split.test), said, champion)
+    if not verdict.passed:
+        raise NotPromoted(verdict.sentence)
+    registry.promote(version)
+    return verdict
+
+
+def watch(task: Task, lake_root: str, mlflow_folder: Path) -> Drift:
+    """Compare today's newest rows with the training slice of the champion, and log it as a run of the experiment.
+
+    Raises:
+        NoChampion: if there is none.
+    """
+    registry = Registry(mlflow_folder, task.name)
+    champion = registry.champion()
+    profile = Profile.from_dict(orjson.loads(registry.text_of(champion.run_id, PROFILE)))
+    rows = task.rows(lake_root)
+    indices = drift(profile, task, champion.model, _newest(rows.frame))
+    ordered = dict(sorted(indices.items(), key=lambda item: -item[1]))
+    numbers = {f"psi_{name}": value for name, value in ordered.items()}
+    registry.log_numbers("drift", numbers, {**fingerprint_of(task, rows.versions), "champion": str(champion.version)})
+    return Drift(champion.version, ordered, len(rows.frame), profile.rows)
+
+
+def retrain(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck | None = None) -> Training | str:
+    """Train again if it is time: there is no champion, today's rows have drifted, or there are a fifth more.
+
+    Returns:
+        The training, or the sentence that says why there was nothing to do.
+    """
+    registry = Registry(mlflow_folder, task.name)
+    if registry.find(fingerprint_of(task, task.versions(lake_root))) is not None:
+        return f"{task.name}: nothing to do, the inputs have not changed since the last training."
+    try:
+        seen = watch(task, lake_root, mlflow_folder)
+    except NoChampion:
+        return train(task, lake_root, mlflow_folder, check)
+    # The training slice is three fifths of the rows.
+    if seen.drifted or 0.6 * seen.rows > GROWN * seen.learned_from:
+        return train(task, lake_root, mlflow_folder, check)
+    return (
+        f"{task.name}: nothing to do, the score's stability index is {seen.score:.3f} and there are no more than "
+        f"{GROWN:g} times the rows."
+    )
+
+
+def _champion_and_split(task: Task, lake_root: str, mlflow_folder: Path) -> tuple[Champion, Split]:
+    champion = Registry(mlflow_folder, task.name).champion()
+    return champion, task.split(task.rows(lake_root).frame)
+
+
+def _newest(frame: pd.DataFrame) -> pd.DataFrame:
+    """The last fifth of the rows: as many as a training would hold out."""
+    return frame.iloc[int(0.8 * len(frame)) :]
