@@ -23,8 +23,9 @@ from tests.unit.prediction.talks import TALK, a_request, a_talk, happened, said
 LATE_US = 2**61
 TEXTS = [
     None, "hello", "你好", "我想查 order 的物流 tracking number please", "订单 ABCDEFG", "订单号 ABCDE", "12345 !?",
-    "<PERSON>", "<PHONE_NUMBER> 你好", "<PHONE_NUMBER:phone.1.ABC>", "<a>", "ｆｕｌｌ width 全角", "日本語のテキスト", "Привет",
-    "𠀀𠀁 rare", "〇〇〇", "々", "ⅢⅣ", "é", "ñandú 很好", "한국어", "emoji 😀😀", "好", "a好bb", "a好bbb", "<A_B>好", "a<PERSON>b<EMAIL>c好",
+    "<PERSON>", "<PHONE_NUMBER> 你好", "<PHONE_NUMBER:phone.1.ABC>", "<a>", "ｆｕｌｌ width 全角", "日本語のテキスト",
+    "Привет", "𠀀𠀁 rare", "〇〇〇", "々", "ⅢⅣ", "é", "ñandú 很好", "한국어", "emoji 😀😀", "好", "a好bb", "a好bbb",
+    "<A_B>好", "a<PERSON>b<EMAIL>c好",
 ]  # fmt: skip
 LOCALES = [None, "zh-CN", "en", "en-US", "fr-FR", "zh-Hans-CN", "de"]
 
