@@ -39,11 +39,12 @@ def predict(asked: Asked, *, caller: Caller, by: Predicting, now_us: int) -> Tol
     lineup = by.models.now()
     if not lineup.loaded:
         raise NoModel
-    _check_runs([event for event in asked.events if event.conversation_id == asked.conversation_id])
+    conversation = [event for event in asked.events if event.conversation_id == asked.conversation_id]
+    _check_runs(conversation)
     timed = in_order(asked.events, now_us)
     texts = _masked([event for _, event in timed], caller.name, by)
     moment = present_moment(events_frame(timed, texts), asked.conversation_id)
-    return _told(moment, lineup)
+    return _told(moment, lineup, with_human=any("agent" in (event.party, event.to_party) for event in conversation))
 
 
 def _check_scope(events: Iterable[Event], caller: Caller) -> None:
@@ -70,9 +71,8 @@ def _masked(events: Sequence[Event], source: str, by: Predicting) -> list[str | 
         raise
 
 
-def _told(moment: pl.DataFrame, lineup: Lineup) -> Told:
+def _told(moment: pl.DataFrame, lineup: Lineup, *, with_human: bool) -> Told:
     given = inputs(moment)
-    with_human = moment["handed_over_at"].item() is not None
     foretold = []
     for action in NEXT_ACTIONS:
         model = lineup.loaded.get(action)

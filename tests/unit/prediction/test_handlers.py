@@ -69,7 +69,8 @@ def test_without_any_model_it_is_said_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    "takes_over", [happened(500, transfer={"to_party": 3}), said(500, "hello, I take over", "agent")]
+    "takes_over",
+    [happened(500, transfer={"to_party": 3}), said(500, "hello, I take over", "agent"), said(0, "hello", "agent")],
 )
 def test_no_hand_over_is_told_once_a_human_has_the_conversation(takes_over: prediction_pb2.CustomerEvent) -> None:
     assert [one.action for one in tell(*a_talk(), takes_over).foretold] == list(NEXT_ACTIONS[1:])

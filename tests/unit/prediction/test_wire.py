@@ -6,6 +6,7 @@ import pytest
 
 from mangrove.event.v1 import event_pb2
 from mangrove.prediction.v1 import prediction_pb2
+from ml import tasks
 from ml.online import Lineup
 from privacy.masking import compile_plan
 from services.prediction import wire
@@ -34,6 +35,7 @@ def test_every_field_of_a_request_has_a_treatment() -> None:
 def test_every_next_action_has_a_number_of_its_own() -> None:
     names = [name.removeprefix("NEXT_ACTION_").lower() for name in prediction_pb2.NextAction.DESCRIPTOR.values_by_name]
     assert names == ["unspecified", *NEXT_ACTIONS]
+    assert [task.name for task in tasks.NEXT_ACTIONS] == list(NEXT_ACTIONS)
 
 
 def test_every_body_becomes_an_event_of_the_lake() -> None:
