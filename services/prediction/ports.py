@@ -93,7 +93,12 @@ class Predicting:
 
 
 def foretell(model: Any, inputs: Inputs) -> tuple[float, tuple[float, float, float] | None]:
-    """Return what a next-action model says of one moment: the probability, and the quantiles of seconds."""
+    """Return what a next-action model says of one moment: the probability, and the quantiles of seconds if it has any.
+
+    Models that were trained privately tell no times.
+    """
     probability = float(model.predict_proba(inputs)[0, 1])
+    if not hasattr(model, "seconds_to_event"):
+        return probability, None
     early, middle, late = (float(second) for second in model.seconds_to_event(inputs)[0])
-    return probability, (early, middle, late) if np.isfinite([early, middle, late]).all() else None
+    return probability, (early, middle, late)

@@ -42,6 +42,7 @@ def prepared(model: Any) -> Any:
     timed = in_order(_TRIAL, now_us=_TRIAL[-1].at_us)
     moment = present_moment(events_frame(timed, [event.text for _, event in timed]), _TALK)
     probability, seconds = foretell(quick, inputs(moment))
-    if not 0 <= probability <= 1 or (seconds is not None and list(seconds) != sorted(seconds)):
+    early, middle, late = seconds or (0.0, 0.0, 0.0)
+    if not (0 <= probability <= 1 and 0 <= early <= middle <= late):
         raise ModelUnfit
     return quick

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mangrove.prediction.v1 import prediction_pb2
+from ml.binary import BinaryModel
 from privacy.masking import Masker, MaskingFailed, Policy
 from privacy.masking.detector import Detector
 from services.access import Caller
@@ -53,6 +55,13 @@ def test_what_is_said_changes_what_is_told() -> None:
     calm, angry = (tell(said(0, text), said(9, text)).foretold[0] for text in ("thanks", "this is useless"))
     assert angry.action == "handover"
     assert angry.probability > calm.probability
+
+
+def test_a_model_that_knows_no_times_tells_none() -> None:
+    kept = models()["handover"]
+    timeless = prepared(BinaryModel(kept.columns, kept.classifier, kept.learner))
+    (told,) = tell(models=FakeModels({"handover": timeless})).foretold
+    assert (told.probability, told.seconds) == (tell().foretold[0].probability, None)
 
 
 def test_actions_without_a_model_are_named() -> None:
@@ -152,24 +161,28 @@ def test_what_different_people_say_is_not_read_as_one() -> None:
 
 
 class Mad:
-    def __init__(self, probability: float, columns: object = None) -> None:
+    def __init__(self, probability: float, columns: object = None, early: float = 0.0) -> None:
         self.columns = models()["handover"].columns if columns is None else columns
-        self.timing = models()["handover"].timing
+        self.early = early
         self.probability = probability
 
     def predict_proba(self, rows: Any) -> Any:
-        import numpy as np
-
         return np.array([[1 - self.probability, self.probability]] * len(rows))
 
     def seconds_to_event(self, rows: Any) -> Any:
-        return self.timing.seconds(rows)
+        return np.array([[self.early, 2.0, 3.0]] * len(rows))
 
 
 @pytest.mark.parametrize("probability", [float("nan"), -0.1, 1.1])
 def test_a_model_that_says_no_probability_is_unfit(probability: float) -> None:
     with pytest.raises(ModelUnfit):
         prepared(Mad(probability))
+
+
+@pytest.mark.parametrize("early", [float("nan"), -1.0, 2.5])
+def test_a_model_whose_times_are_in_no_order_is_unfit(early: float) -> None:
+    with pytest.raises(ModelUnfit):
+        prepared(Mad(0.5, early=early))
 
 
 def test_a_model_of_other_features_is_unfit() -> None:
