@@ -64,11 +64,8 @@ def moments(talks: int, seed: int = 1) -> pd.DataFrame:
     """Moments of conversations that are over, in which what customers say has to do with how they end."""
     rng = random.Random(seed)
     events = [event for place in range(talks) for event in _lived(place, rng)]
-    texts = [event.text for event in events]
     timed = in_order(events, now_us=2**62)
-    frame = events_frame(timed, [event.text for _, event in timed])
-    assert len(texts) == len(frame)
-    rows = build_moments(frame).to_pandas()
+    rows = build_moments(events_frame(timed, [event.text for _, event in timed])).to_pandas()
     return rows.assign(may_learn=True, person_id=rows["conversation_id"])
 
 

@@ -1,6 +1,7 @@
 """What is promised of a prediction: what it is of, what it is never of, and that nothing unmasked reaches a model."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,18 @@ def test_every_next_action_is_told_with_its_time_and_version() -> None:
 
 def test_the_same_request_gets_the_same_answer() -> None:
     assert tell() == tell()
+
+
+def test_requests_at_once_get_what_each_gets_alone() -> None:
+    quick = FakeModels({name: prepared(model) for name, model in models().items()})
+    asked = [
+        [said(second, f"{text} 1380013{number:04d} ann{number}@example.com") for second in range(3)]
+        for number, text in enumerate(("thanks", "这个没用", "I want a human", "退款", "hello?") * 8)
+    ]
+    alone = [tell(*events, models=quick, masker=Masker(Detector())) for events in asked]
+    masker = Masker(Detector())
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda events: tell(*events, models=quick, masker=masker), asked)) == alone
 
 
 def test_prepared_models_say_the_same() -> None:
