@@ -13,7 +13,11 @@ def registered(folder: Path, name: str, model: Any) -> int:
     registry = Registry(folder, name)
     with mlflow.start_run() as run:
         logged = mlflow.sklearn.log_model(
-            model, name="model", pip_requirements=["scikit-learn"], serialization_format="cloudpickle"
+            model,
+            name="model",
+            pip_requirements=["scikit-learn"],
+            pyfunc_predict_fn="predict_proba",
+            serialization_format="cloudpickle",
         )
     version = registry.register(logged.model_uri, run.info.run_id, {})
     registry.promote(version)
