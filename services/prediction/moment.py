@@ -14,19 +14,14 @@ from spark_jobs.gold.moments import AT, EVENT_COLUMNS, build_moments
 _NOBODY = "nobody"
 """Whose the events are: all of a request are one customer's, and who that is does not matter."""
 
-_SENT = {
-    "conversation_id": pl.String,
-    "event_type": pl.String,
-    "channel": pl.String,
-    "party": pl.String,
-    "turn": pl.Int64,
-    "page": pl.String,
-    "to_party": pl.String,
-    "end_reason": pl.String,
-    "payment_status": pl.String,
+_DERIVED = {"event_at": pl.col("event_at").cast(AT), "language": language()}
+_GIVEN = {
+    **{name: kind for name, kind in EVENT_COLUMNS.items() if name not in _DERIVED},
+    "event_at": pl.Int64,
     "locale": pl.String,
 }
-_LANGUAGE = language()
+_EVENTS = [_DERIVED.get(name, pl.col(name)).alias(name) for name in EVENT_COLUMNS]
+_AS_SENT = tuple(name for name in _GIVEN if name not in ("person_id", "event_id", "event_at", "text"))
 _CODES = {
     name: {value: float(code) for code, value in enumerate(values)} for name, values in COLUMNS.categories.items()
 }
@@ -45,19 +40,14 @@ def events_frame(timed: Sequence[tuple[int, Event]], texts: Sequence[str | None]
         timed: From `in_order`.
         texts: Their masked texts.
     """
-    columns = {name: [getattr(event, name) for _, event in timed] for name in _SENT}
-    places = [f"{place:06d}" for place in range(len(timed))]
-    return (
-        pl.DataFrame(columns, schema=_SENT)
-        .with_columns(
-            pl.lit(_NOBODY).alias("person_id"),
-            pl.Series("event_id", places, pl.String),
-            pl.Series("event_at", [at for at, _ in timed], pl.Int64).cast(AT),
-            pl.Series("text", texts, pl.String),
-        )
-        .with_columns(_LANGUAGE.alias("language"))
-        .select(*EVENT_COLUMNS)
-    )
+    given = {
+        **{name: [getattr(event, name) for _, event in timed] for name in _AS_SENT},
+        "person_id": [_NOBODY] * len(timed),
+        "event_id": [f"{place:06d}" for place in range(len(timed))],
+        "event_at": [at for at, _ in timed],
+        "text": texts,
+    }
+    return pl.DataFrame(given, schema=_GIVEN).select(_EVENTS)
 
 
 def present_moment(events: pl.DataFrame, conversation_id: str) -> pl.DataFrame:
