@@ -3,10 +3,10 @@
 A real server over loopback with four champions of full size answers a conversation so far of 12 events, which differs
 from call to call: masking, features, four models, gRPC. First one client, then eight at once. The peer is what MLflow
 loads to serve a model (`mlflow.pyfunc`), in this very process, on the features of the same moments, once for each of
-the four models: no network, no masking, no features. At the end, what each
-step of a call takes, and how long a fixed piece of work takes at all: what other programs take from this machine.
+the four models: no network, no masking, no features. At the end, what each step of a call takes, and at the beginning
+how long a fixed piece of work takes at all: what other programs take from this machine.
 
-Example: python -m tests.benchmarks.bench_prediction --calls 2000
+Example: OMP_NUM_THREADS=1 python -m tests.benchmarks.bench_prediction --calls 2000
 """
 
 import argparse
