@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -57,8 +57,27 @@ class BinaryModel:
         return np.asarray(self.classifier.predict_proba(self.columns.matrix(frame)))
 
 
+class Privacy(Protocol):
+    """Another way to fit, with a guarantee; `ml.private.training.Privately` is one."""
+
+    def settings(self) -> Mapping[str, object]:
+        """Return how it is done."""
+        ...
+
+    def fit(self, task: "BinaryTask", split: Split) -> BinaryModel:
+        """Fit with the guarantee."""
+        ...
+
+    def given_by(self, model: Any) -> bool:
+        """Say whether a model has such a guarantee."""
+        ...
+
+
 class BinaryTask(Task):
     """A task whose label is true or false, with the probability of true.
+
+    Args:
+        privacy: Fits with a guarantee instead; None for without.
 
     Attributes:
         columns: The inputs.
@@ -74,6 +93,10 @@ class BinaryTask(Task):
     seen: str
     rule: str
 
+    def __init__(self, privacy: Privacy | None = None) -> None:
+        self.privacy = privacy
+        self.declared = {**self.columns.categories, "language": ("zh", "en")}
+
     @abstractmethod
     def ids(self) -> tuple[str, ...]:
         """Return the columns that name a row: ties of time are broken by them."""
@@ -84,7 +107,10 @@ class BinaryTask(Task):
 
     def settings(self) -> Mapping[str, object]:
         """Return how the model is made."""
-        return {**BOOSTING, "leaf_share": LEAF_SHARE, "calibration": "sigmoid", "chosen": "linear unless boosting is better beyond chance"}
+        if self.privacy is not None:
+            return self.privacy.settings()
+        chosen = "linear unless boosting is better beyond chance"
+        return {**BOOSTING, "leaf_share": LEAF_SHARE, "calibration": "sigmoid", "chosen": chosen}
 
     def split(self, frame: pd.DataFrame) -> Split:
         """Cut rows into slices by unit and time; each must hold at least ten of each class."""
@@ -100,11 +126,15 @@ class BinaryTask(Task):
         return split
 
     def fit(self, split: Split) -> BinaryModel:
-        """Fit a logistic regression and gradient boosting, keep the simpler one unless the other wins, calibrate it.
+        """Fit with the guarantee, if one is asked for; else the simpler of two learners unless the other wins.
+
+        They are a logistic regression and gradient boosting.
 
         Boosting wins if its log loss on the calibration slice is lower with the whole 95 % interval. Both are
         calibrated by Platt's sigmoid, whose two parameters hold on small slices.
         """
+        if self.privacy is not None:
+            return self.privacy.fit(self, split)
         linear = self._calibrated(self.fit_linear(split.train), split)
         leaf = max(LEAST_LEAF, int(LEAF_SHARE * len(split.train)))
         boosted = HistGradientBoostingClassifier(
@@ -119,7 +149,10 @@ class BinaryTask(Task):
         return BinaryModel(self.columns, linear, "linear")
 
     def baselines(self, split: Split) -> dict[str, Any]:
-        """Fit the majority (the share seen), the rule (the share at each value of one input) and the linear one."""
+        """Fit the majority (the share seen), the rule (the share at each value of one input) and the linear one.
+
+        Beside a model with a guarantee the linear one has none: it is shown, and need not be reached.
+        """
         rows = pd.concat([split.train, split.calibrate])
         y = self.labels(rows)
         place = self.columns.names.index(self.rule)
@@ -130,7 +163,14 @@ class BinaryTask(Task):
             "rule": make_pipeline(by_rule, rule).fit(self.columns.matrix(rows), y),
             "linear": self.fit_linear(rows),
         }
-        return {name: BinaryModel(self.columns, model, name) for name, model in models.items()}
+        told = {name: BinaryModel(self.columns, model, name) for name, model in models.items()}
+        if self.privacy is not None:
+            told["linear_not_private"] = told.pop("linear")
+        return told
+
+    def accepts(self, champion: Any) -> bool:
+        """Say whether a champion has the guarantee asked for, if one is."""
+        return self.privacy is None or self.privacy.given_by(champion)
 
     def fit_linear(self, rows: pd.DataFrame) -> Pipeline:
         """Fit a logistic regression on the logarithms of numbers and on categories one by one."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from privacy.errors import MangroveError
+from spark_jobs.lake.snapshot import TableMissing
 
 console = Console()
 
@@ -23,17 +25,31 @@ def told_in_one_sentence() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def train(names: list[str], lake: str, mlflow: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a training was asked for: campaigns for the demand, and epsilon and delta if it is to be private."""
+
+    campaigns: Path | None = None
+    epsilon: float | None = None
+    delta: float = 1e-6
+
+
+def train(names: list[str], lake: str, mlflow: Path, asked: Asked) -> None:
     """Train tasks by name, show each beside its rivals, and say whether it was promoted.
 
     Without names, tasks that cannot be trained yet are told and passed over; one that was named ends with 1.
     """
-    from ml.tasks import chosen
+    from ml.private.check import check_privacy
+    from ml.tasks import chosen, privately
     from ml.train import train_each
 
     stuck = False
-    with told_in_one_sentence(), console.status("training …"):
-        for name, training in train_each(chosen(names), lake, mlflow):
+    with told_in_one_sentence(), console.status("training …") as status:
+        tasks = chosen(names, asked.campaigns)
+        if asked.epsilon is not None:
+            tasks = privately(tasks, asked.epsilon, asked.delta)
+        status.update(f"training {', '.join(task.name for task in tasks)} …")
+        for name, training in train_each(tasks, lake, mlflow, check_privacy):
             if isinstance(training, MangroveError):
                 stuck = True
                 console.print(f"[yellow]{name}: {training.sentence}[/yellow]")
@@ -46,14 +62,20 @@ def train(names: list[str], lake: str, mlflow: Path) -> None:
 
 
 def retrain(names: list[str], lake: str, mlflow: Path) -> None:
-    """Train again what it is time for."""
+    """Train again what it is time for; tasks without data are told and passed over."""
+    from ml.private.check import check_privacy
+    from ml.split import NotEnoughToLearn
     from ml.tasks import chosen
     from ml.upkeep import retrain as retrain_task
 
     with told_in_one_sentence():
         for task in chosen(names):
-            with console.status(f"looking at {task.name} …"):
-                done = retrain_task(task, lake, mlflow)
+            try:
+                with console.status(f"looking at {task.name} …"):
+                    done = retrain_task(task, lake, mlflow, check_privacy)
+            except (NotEnoughToLearn, TableMissing) as error:
+                console.print(f"[yellow]{task.name}: {error.sentence}[/yellow]")
+                continue
             console.print(done if isinstance(done, str) else f"{task.name}: {done.sentence}")
 
 

@@ -18,7 +18,7 @@ WATCH, DRIFTED = 0.1, 0.25
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a column is spread: inner edges of its bins and the share in each; or its values and their shares.
+    """How a column is spread: inner edges of its bins and the share in each; or declared values, others, and shares.
 
     `missing` is the share without a value.
     """
@@ -60,7 +60,11 @@ def profile_of(task: Task, model: Any, split: Split) -> Profile:
     """Profile the inputs a model was trained on, and its scores of the slice after, which it had not seen."""
     frame = split.train
     columns = {name: frame[name] for name in task.inputs() if name in frame}
-    shapes = {name: _shape(column) for name, column in columns.items() if _can_be_told(column)}
+    shapes = {
+        name: _of_values(column, task.declared[name]) if name in task.declared else _shape(column)
+        for name, column in columns.items()
+        if name in task.declared or pd.api.types.is_numeric_dtype(column)
+    }
     said = pd.Series(_one_number(task.predict(model, split.calibrate)))
     return Profile(len(frame), {**shapes, SCORE: _shape(said)})
 
@@ -80,17 +84,10 @@ def _one_number(said: Floats) -> Floats:
     return said if said.ndim == 1 else np.asarray(said @ np.arange(said.shape[1]))
 
 
-def _can_be_told(column: "pd.Series[Any]") -> bool:
-    """Numbers, and categories of few values; texts are not profiled."""
-    return pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column) or column.nunique() <= 30
-
-
 def _shape(column: "pd.Series[Any]") -> Shape:
-    if pd.api.types.is_numeric_dtype(column):
-        known = column.astype("float64").dropna()
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.array([])
-        return _of_numbers(column, tuple(float(edge) for edge in edges))
-    return _of_values(column, tuple(sorted(str(value) for value in column.dropna().unique())))
+    known = column.astype("float64").dropna()
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.array([])
+    return _of_numbers(column, tuple(float(edge) for edge in edges))
 
 
 def _of_numbers(column: "pd.Series[Any]", edges: tuple[float, ...]) -> Shape:

@@ -11,6 +11,8 @@ from ml.task import Floats, Task
 Z = 1.96
 MIN_SLICE_ROWS, MIN_SLICE_UNITS = 100, 20
 SLICE_SLACK = 1.1
+MUST_BEAT = ("majority", "rule")
+"""The baselines that a model must beat beyond chance; it may be as good as `linear`, and others are only shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def judge(
     loss = task.losses(frame, said)
     units = frame[task.unit]
     rivals = {name: task.losses(frame, of) for name, of in baselines.items()}
-    checks = [_better(name, gap_between(loss, rivals[name], units)) for name in rivals if name != "linear"]
+    checks = [_better(name, gap_between(loss, rivals[name], units)) for name in MUST_BEAT]
     if "linear" in rivals:
         gap = gap_between(loss, rivals["linear"], units)
         checks.append(Check(gap.low <= 0, f"its loss is {_told(gap)} the linear baseline's."))
@@ -103,7 +105,8 @@ def gap_between(loss: Floats, other: Floats, units: "pd.Series[str]") -> Gap:
 def slices(task: Task, frame: pd.DataFrame) -> Iterator[tuple[str, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]]:
     """Yield the slices that are large enough to be judged: `column=value`, and which rows."""
     for column in task.slice_by:
-        values = frame[column].astype("object").where(frame[column].notna(), "unknown")
+        known = frame[column].isin(task.declared[column])
+        values = frame[column].astype("object").where(known, "other").where(frame[column].notna(), "unknown")
         for value in sorted(values.unique()):
             here = (values == value).to_numpy()
             if here.sum() >= MIN_SLICE_ROWS and frame.loc[here, task.unit].nunique() >= MIN_SLICE_UNITS:

@@ -16,6 +16,7 @@ from privacy.errors import MangroveError
 
 CHAMPION = "champion"
 _PAST = "champions"
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class NoChampion(MangroveError):
@@ -33,6 +34,18 @@ class VersionUnknown(MangroveError):
     """A version of a model that is not there, or none to go back to."""
 
     reason = "VERSION_UNKNOWN"
+
+
+class ModelElsewhere(MangroveError):
+    """A model whose files lie outside the registry's folder."""
+
+    reason = "MODEL_ELSEWHERE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The model's files lie outside the registry's folder, so it was not loaded. Train it again with `mangrove "
+            "ml train`, or roll back with `mangrove ml promote TASK --roll-back`."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,7 @@ class Registry:
         folder.mkdir(parents=True, exist_ok=True)
         for noisy in ("alembic", "mlflow"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
+        self._folder = folder
         database = database_of(folder)
         mlflow.set_tracking_uri(database)
         mlflow.set_registry_uri(database)
@@ -148,7 +162,10 @@ class Registry:
         """The champion's version, None if no model has passed the gate."""
         try:
             return int(self._client.get_model_version_by_alias(self.name, CHAMPION).version)
-        except MlflowException:
+        except MlflowException as error:
+            # A database that is locked must not look like a champion that is gone.
+            if error.error_code not in _NOT_THERE:
+                raise
             return None
 
     def champion(self) -> Champion:
@@ -163,7 +180,15 @@ class Registry:
         return Champion(self.load(version), version, self.run_of(version).info.run_id)
 
     def load(self, version: int) -> Any:
-        """Load a version's fitted model."""
+        """Load a version's fitted model.
+
+        Raises:
+            ModelElsewhere: if its files do not lie in this registry's folder: a model is code, and runs when loaded.
+        """
+        source = str(self._client.get_model_version(self.name, str(version)).source)
+        files = str(self._client.get_run(self.run_of(version).info.run_id).info.artifact_uri)
+        if not (source.startswith("models:/m-") and files.startswith(self._folder.as_uri())):
+            raise ModelElsewhere
         return mlflow.sklearn.load_model(f"models:/{self.name}/{version}")
 
     def _past(self) -> list[int]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 
-from ml.next_action.task import NextAction
+from ml.next_action.task import NextAction, NextActionModel
 from ml.registry import Champion, NoChampion, Registry
 from ml.tasks import NEXT_ACTIONS, TASKS
 from spark_jobs.lake import tables
@@ -39,7 +39,10 @@ def _scorer(task: NextAction, champion: Champion) -> Callable[[Iterator[pd.DataF
             if rows.empty:
                 continue
             inputs = task.columns.matrix(rows)
-            soon, median, late = np.round(model.seconds_to_event(inputs), 3).T
+            seconds = (
+                model.seconds_to_event(inputs) if isinstance(model, NextActionModel) else np.full((len(rows), 3), None)
+            )
+            soon, median, late = seconds.T
             yield pd.DataFrame(
                 {
                     "conversation_id": rows["conversation_id"],

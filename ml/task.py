@@ -52,7 +52,8 @@ class Task(ABC):
         limits: What it cannot do, in sentences.
         tables: What `rows` reads.
         unit: The column that is never split over slices; the gate resamples its values.
-        slice_by: Columns whose values are measured apart.
+        declared: The values of categories that artefacts may name, by column; others are told as `other`.
+        slice_by: Columns of `declared` whose values are measured apart.
         headline: The metric that tables show first.
         calibration_limit: The most miscalibration that the gate lets pass, beyond what chance alone gives.
         output: The table that `scored` fills, None if the task's predictions are written otherwise.
@@ -64,10 +65,15 @@ class Task(ABC):
     limits: str
     tables: tuple[Table, ...]
     unit: str = "person_id"
+    declared: Mapping[str, tuple[str, ...]] = {}
     slice_by: tuple[str, ...] = ()
     headline: str
     calibration_limit: float = 0.03
     output: Table | None = None
+
+    def accepts(self, champion: Any) -> bool:
+        """Say whether a champion is a rival: it is unless a guarantee is asked for that it does not give."""
+        return True
 
     def scored(self, lake_root: str, model: Any, version: int) -> pa.Table:
         """Return what a champion says today, as rows of `output`; only tasks with an `output` are asked."""

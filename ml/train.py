@@ -136,8 +136,8 @@ def _fit(task: Task, registry: Registry, split: Split) -> _Fitted:
     model = task.fit(split)
     rivals = {name: task.predict(one, split.test) for name, one in task.baselines(split).items()}
     champion = None
-    if registry.champion_version() is not None:
-        champion = task.predict(registry.champion().model, split.test)
+    if registry.champion_version() is not None and task.accepts(now := registry.champion().model):
+        champion = task.predict(now, split.test)
     return _Fitted(model, task.predict(model, split.test), rivals, champion)
 
 
@@ -159,9 +159,9 @@ def _by_slice(task: Task, frame: pd.DataFrame, said: Floats) -> dict[str, dict[s
 
 
 def _record(task: Task, split: Split, facts: CardFacts, privacy: Mapping[str, float]) -> None:
-    mlflow.log_params({name: str(value) for name, value in task.settings().items()})
-    mlflow.log_params({f"{name}_rows": size for name, size in split.sizes.items()})
-    mlflow.log_param("learner", facts.learner)
+    settings = {name: str(value) for name, value in task.settings().items()}
+    sizes = {f"{name}_rows": str(size) for name, size in split.sizes.items()}
+    mlflow.log_params({**settings, **sizes, "learner": facts.learner})
     for name, metrics in facts.metrics.items():
         mlflow.log_metrics({f"{name}_{measure}": value for measure, value in metrics.items()})
     mlflow.log_metrics({**facts.extras, **privacy})
@@ -197,7 +197,7 @@ def _recalled(registry: Registry, version: int) -> Training:
     of: dict[str, dict[str, float]] = {}
     for name, value in run.data.metrics.items():
         model, _, measure = name.partition("_")
-        if model in (_MODEL, "majority", "rule", "linear", "champion"):
+        if model in (_MODEL, "majority", "rule", "linear", "champion") and not measure.startswith("not_private"):
             of.setdefault(model, {})[measure] = value
     metrics = of.pop(_MODEL)
     sentence = f"Nothing to do: version {version} was trained on these inputs already. {run.data.tags['verdict']}"

@@ -86,8 +86,8 @@ def promote(task: Task, version: int, lake_root: str, mlflow_folder: Path) -> Ve
     registry.run_of(version)
     split = task.split(task.rows(lake_root).frame)
     champion = None
-    if registry.champion_version() not in (None, version):
-        champion = task.predict(registry.champion().model, split.test)
+    if registry.champion_version() not in (None, version) and task.accepts(now := registry.champion().model):
+        champion = task.predict(now, split.test)
     said = {name: task.predict(model, split.test) for name, model in task.baselines(split).items()}
     verdict = judge(task, split.test, task.predict(registry.load(version), split.test), said, champion)
     if not verdict.passed:

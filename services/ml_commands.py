@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ml import commands as models
+from ml.call_log.commands import events
 from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
 from spark_jobs.commands import MasterOption
@@ -25,9 +26,19 @@ def _places(home: Path) -> tuple[str, Path]:
 
 
 @app.command(epilog="Example: mangrove ml train handover --home .mangrove")
-def train(names: Tasks = None, home: HomeOption = DEFAULT_HOME) -> None:
+def train(
+    names: Tasks = None,
+    home: HomeOption = DEFAULT_HOME,
+    campaigns: Annotated[
+        Path | None, typer.Option(help="For demand: a CSV with name, from, until and channel, a campaign a row.")
+    ] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(min=0.01, max=100, help="Train next actions with differential privacy.")
+    ] = None,
+    delta: Annotated[float, typer.Option(min=1e-12, max=1e-2, help="The delta that goes with epsilon.")] = 1e-6,
+) -> None:
     """Train, compare with baselines and champion, and promote what passes the gate. Nothing is trained twice."""
-    models.train(names or [], *_places(home))
+    models.train(names or [], *_places(home), models.Asked(campaigns, epsilon, delta))
 
 
 @app.command(epilog="Example: mangrove ml retrain --home .mangrove")
@@ -40,6 +51,9 @@ def retrain(names: Tasks = None, home: HomeOption = DEFAULT_HOME) -> None:
 def task(name: TaskName, home: HomeOption = DEFAULT_HOME) -> None:
     """Measure a task's champion on the newest held-out rows."""
     models.evaluate(name, *_places(home))
+
+
+evaluate_app.command(epilog="Example: mangrove ml evaluate events --events calls.csv --target abandoned")(events)
 
 
 @app.command(epilog="Example: mangrove ml promote handover 3 --home .mangrove")

@@ -19,7 +19,14 @@ READY_S = 60
 
 def new_home(folder: Path, extra: str = "") -> Home:
     """An installation with a source `web`, a partner `analytics` and free ports; `extra` is more configuration."""
-    home = install(folder, source="web", partner="analytics", collector_port=free_port(), query_port=free_port()).home
+    home = install(
+        folder,
+        source="web",
+        partner="analytics",
+        collector_port=free_port(),
+        query_port=free_port(),
+        prediction_port=free_port(),
+    ).home
     if extra:
         path = home.folder / "mangrove.toml"
         path.write_text(path.read_text() + extra)

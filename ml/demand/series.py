@@ -51,3 +51,10 @@ def build_series(contacts: pl.DataFrame) -> pd.DataFrame:
     grid = placed.select(pl.col("channel").unique()).join(times, how="cross")
     filled = grid.join(counted, on=["channel", "at"], how="left").with_columns(pl.col("contacts").fill_null(0))
     return filled.sort("channel", "at").to_pandas()
+
+
+def a_day_more(series: pd.DataFrame) -> pd.DataFrame:
+    """Append the 48 half hours after the newest to every channel, without contacts: the ones to be forecast."""
+    ahead = pd.DataFrame({"at": series["at"].max() + pd.Timedelta(minutes=30) * np.arange(1, 49)})
+    empty = series[["channel"]].drop_duplicates().merge(ahead, how="cross").assign(contacts=0)
+    return pd.concat([series, empty]).sort_values(["channel", "at"], ignore_index=True)

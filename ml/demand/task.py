@@ -7,17 +7,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 from matplotlib.figure import Figure
 
 from ml.demand.calendar import COUNTRY, Calendar, read_campaigns
 from ml.demand.evaluate import coverage, miscalibration, wape
 from ml.demand.features import INPUTS, build_features
 from ml.demand.learners import COVERAGE, PARAMS, Floats, fit_baselines, fit_forecast
-from ml.demand.series import ZONE, build_series, read_contacts
+from ml.demand.series import ZONE, a_day_more, build_series, read_contacts
 from ml.plots import GREEN, GREY
 from ml.split import NotEnoughToLearn
 from ml.task import Rows, Split, Task
-from spark_jobs.lake.tables import GOLD_FEATURES, SILVER_CONVERSATIONS
+from spark_jobs.gold.moments import CHANNELS
+from spark_jobs.lake.tables import GOLD_DEMAND, GOLD_FEATURES, SILVER_CONVERSATIONS
 
 _LEAST_DAYS = 35
 _CUTS = (0.7, 0.85)
@@ -45,12 +48,14 @@ class Demand(Task):
     tables = (SILVER_CONVERSATIONS, GOLD_FEATURES)
     unit = "day"
     slice_by = ("channel",)
+    output = GOLD_DEMAND
     headline = "wape"
     calibration_limit = 0.05
 
     def __init__(self, campaigns: Path | None = None, country: str = COUNTRY, zone: str = ZONE) -> None:
         self._calendar = Calendar(country, read_campaigns(campaigns) if campaigns else ())
         self._zone = zone
+        self.declared = {"channel": CHANNELS}
 
     def rows(self, lake_root: str) -> Rows:
         """Read the half hours since a week after the first contact, with what was known a day before each.
@@ -63,6 +68,26 @@ class Demand(Task):
         if contacts.is_empty():
             raise NotEnoughToLearn("No conversation may be learned from. Collect some whose customers allow learning.")
         return Rows(build_features(build_series(contacts), self._calendar), versions)
+
+    def scored(self, lake_root: str, model: Any, version: int) -> pa.Table:
+        """Forecast the day after the newest contact, every half hour on every channel."""
+        contacts, _ = read_contacts(lake_root, self._zone)
+        frame = build_features(a_day_more(build_series(contacts)), self._calendar)
+        ahead = frame[frame["at"] > frame["at"].max() - pd.Timedelta(days=1)]
+        low, expected, high = self.predict(model, ahead).T
+        told = pl.DataFrame(
+            {
+                "channel": ahead["channel"].tolist(),
+                "starts_at": ahead["at"].to_numpy(),
+                "model_version": [version] * len(ahead),
+                "expected": expected,
+                "low": low,
+                "high": high,
+            }
+        )
+        local = pl.col("starts_at").dt.replace_time_zone(self._zone, ambiguous="earliest", non_existent="null")
+        there = told.with_columns(local.dt.convert_time_zone("UTC")).drop_nulls("starts_at")
+        return there.to_arrow().cast(GOLD_DEMAND.schema)
 
     def settings(self) -> Mapping[str, object]:
         """How the model is made."""

@@ -60,15 +60,19 @@ class NextAction(BinaryTask):
         """Say which moments the task is about."""
         return pd.Series(True, index=moments.index)
 
-    def fit(self, split: Split) -> NextActionModel:
-        """Fit the probability and the time."""
+    def fit(self, split: Split) -> BinaryModel:
+        """Fit the probability and, unless a guarantee is asked for, the time: that has none."""
         model = super().fit(split)
+        if self.privacy is not None:
+            return model
         train, calibrate = (part[part[self.label]] for part in (split.train, split.calibrate))
         timing = fit_timing(self.columns, train, calibrate, SECONDS)
         return NextActionModel(self.columns, model.classifier, model.learner, timing)
 
     def extras(self, model: Any, split: Split) -> dict[str, float]:
-        """Measure the time until it comes."""
+        """Measure the time until it comes, if the model tells it."""
+        if not isinstance(model, NextActionModel):
+            return {}
         return measure_timing(model.timing, split.test[split.test[self.label]], SECONDS)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from matplotlib.figure import Figure
 
 from ml.plots import GREEN
@@ -14,6 +15,7 @@ from ml.segments.names import describe
 from ml.segments.people import INPUTS, TABLES, read_people
 from ml.split import NotEnoughToLearn
 from ml.task import Floats, Rows, Split, Task
+from spark_jobs.lake.tables import GOLD_SEGMENTS
 
 _LEAST_PEOPLE = 500
 
@@ -35,6 +37,20 @@ class Segments(Task):
     unit = "person_id"
     headline = "negative_log_likelihood"
     calibration_limit = 0.2
+    output = GOLD_SEGMENTS
+
+    def scored(self, lake_root: str, model: Any, version: int) -> pa.Table:
+        """Return everybody's segment by its name."""
+        people = self.rows(lake_root).frame
+        labels = self.predict(model, people)[:, 0].astype(np.int64)
+        names = describe(people, labels)
+        told = {
+            "person_id": people["person_id"].tolist(),
+            "model_version": [version] * len(people),
+            "segment": [names[label].english for label in labels],
+            "segment_zh": [names[label].chinese for label in labels],
+        }
+        return pa.table(told, GOLD_SEGMENTS.schema)
 
     def rows(self, lake_root: str) -> Rows:
         """Read people who may be learned from, one row each.

@@ -23,6 +23,7 @@ class Learned(HandOver):
     """The hand-over task with another learner, without calibration and time."""
 
     def __init__(self, make):
+        super().__init__()
         self.make = make
 
     def fit(self, split):
@@ -85,8 +86,8 @@ def test_a_boosted_model_of_many_leaves_on_few_people_breaks_the_promise():
     assert not attack(task, task.fit(rows), rows, rounds=2).kept
 
 
-def test_a_boosted_model_of_few_large_leaves_tells_nobody(split):
-    task = Learned(forgetful)
+def test_the_hand_over_model_tells_nobody(split):
+    task = HandOver()
     model = task.fit(split)
     found = attack(task, model, split)
     assert found.kept, found.sentence
