@@ -25,17 +25,19 @@ from ml.split import NotEnoughToLearn, split_by_unit_and_time
 from ml.task import Floats, Split, Task
 
 MIN_OF_A_CLASS = 10
-BOOSTING: dict[str, float | int | bool] = {
-    "learning_rate": 0.15,
-    "max_iter": 40,
-    "max_leaf_nodes": 4,
-    "l2_regularization": 5.0,
-    "early_stopping": False,
-    "random_state": 7,
-}
-LEAF_SHARE = 1 / 20
+BOOSTING: dict[str, float | int | bool] = {"l2_regularization": 1.0, "early_stopping": False, "random_state": 7}
+FEW: dict[str, float | int] = {"learning_rate": 0.15, "max_iter": 40, "max_leaf_nodes": 4, "leaf_share": 1 / 20}
+MANY: dict[str, float | int] = {"learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 6, "leaf_share": 1 / 65}
+ROWS_ARE_MANY = 60_000
 LEAST_LEAF = 40
-"""A leaf holds at least a twentieth of the rows: trees that single out few people remember them."""
+"""Trees grow with the rows: broad leaves remember too little of a person to tell who was learned from."""
+
+
+def boosting(rows: int, categorical: list[bool]) -> HistGradientBoostingClassifier:
+    """Return trees of a size that so many rows can carry, not fitted yet."""
+    size = dict(MANY if rows >= ROWS_ARE_MANY else FEW)
+    leaf = max(LEAST_LEAF, int(size.pop("leaf_share") * rows))
+    return HistGradientBoostingClassifier(**BOOSTING, **size, min_samples_leaf=leaf, categorical_features=categorical)
 
 
 class BinaryModel:
@@ -110,7 +112,8 @@ class BinaryTask(Task):
         if self.privacy is not None:
             return self.privacy.settings()
         chosen = "linear unless boosting is better beyond chance"
-        return {**BOOSTING, "leaf_share": LEAF_SHARE, "calibration": "sigmoid", "chosen": chosen}
+        sizes = {"few": FEW, "many": MANY, "many_from": ROWS_ARE_MANY}
+        return {**BOOSTING, **sizes, "calibration": "sigmoid", "chosen": chosen}
 
     def split(self, frame: pd.DataFrame) -> Split:
         """Cut rows into slices by unit and time; each must hold at least ten of each class."""
@@ -136,10 +139,7 @@ class BinaryTask(Task):
         if self.privacy is not None:
             return self.privacy.fit(self, split)
         linear = self._calibrated(self.fit_linear(split.train), split)
-        leaf = max(LEAST_LEAF, int(LEAF_SHARE * len(split.train)))
-        boosted = HistGradientBoostingClassifier(
-            **BOOSTING, min_samples_leaf=leaf, categorical_features=self.columns.categorical
-        )
+        boosted = boosting(len(split.train), self.columns.categorical)
         boosted.fit(self.columns.matrix(split.train), self.labels(split.train))
         tree = self._calibrated(boosted, split)
         y, units = self.labels(split.calibrate), split.calibrate[self.unit]
@@ -165,7 +165,7 @@ class BinaryTask(Task):
         }
         told = {name: BinaryModel(self.columns, model, name) for name, model in models.items()}
         if self.privacy is not None:
-            told["linear_not_private"] = told.pop("linear")
+            told["without_privacy_linear"] = told.pop("linear")
         return told
 
     def accepts(self, champion: Any) -> bool:

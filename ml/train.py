@@ -23,6 +23,7 @@ from spark_jobs.lake.snapshot import TableMissing
 
 _REQUIREMENTS = ["scikit-learn", "pandas", "numpy"]
 _MODEL = "model"
+_RIVALS = "rivals"
 CARD, PROFILE, SLICES = "model_card.md", "profile.json", "slices.json"
 
 PrivacyCheck = Callable[[Task, Any, Split], tuple[dict[str, float], str]]
@@ -124,7 +125,9 @@ def _trained(
         _record(task, split, facts, privacy[0])
         _record_artefacts(task, split, fitted, model_card(task, facts, verdict), facts.slices)
         uri = _log_model(task, fitted.model, split)
-        mlflow.set_tags({"verdict": verdict.sentence, "promoted": str(verdict.passed).lower()})
+        mlflow.set_tags(
+            {"verdict": verdict.sentence, "promoted": str(verdict.passed).lower(), _RIVALS: ",".join(rivals)}
+        )
     version = registry.register(uri, run.info.run_id, fingerprint)
     if verdict.passed:
         registry.promote(version)
@@ -194,11 +197,14 @@ def _log_model(task: Task, model: Any, split: Split) -> str:
 
 def _recalled(registry: Registry, version: int) -> Training:
     run = registry.run_of(version)
-    of: dict[str, dict[str, float]] = {}
-    for name, value in run.data.metrics.items():
-        model, _, measure = name.partition("_")
-        if model in (_MODEL, "majority", "rule", "linear", "champion") and not measure.startswith("not_private"):
-            of.setdefault(model, {})[measure] = value
+    of = {
+        name: {
+            measure.removeprefix(f"{name}_"): value
+            for measure, value in run.data.metrics.items()
+            if measure.startswith(f"{name}_")
+        }
+        for name in (_MODEL, *run.data.tags[_RIVALS].split(","))
+    }
     metrics = of.pop(_MODEL)
     sentence = f"Nothing to do: version {version} was trained on these inputs already. {run.data.tags['verdict']}"
     promoted = run.data.tags["promoted"] == "true"

@@ -22,7 +22,8 @@ TOPICS = {
     r"\b(?:refund[a-z]*|return(?:s|ed|ing)?|money back|difference back|compensat[a-z]*)\b",
     "invoice": r"发票|开票|抬头|专票|\b(?:invoices?|vat|receipts?)\b",
     "delivery": "物流|快递|没到|天到|发货|签收|送到|收货|还没收到|什么时候到|"
-    r"\b(?:deliver[a-z]*|parcel|tracking|shipp[a-z]*|arriv[a-z]*|courier|where is my|in (?:two|three|a few|[0-9]+) days)\b",
+    r"\b(?:deliver[a-z]*|parcel|tracking|shipp[a-z]*|arriv[a-z]*|courier|where is my|"
+    r"in (?:two|three|a few|[0-9]+) days)\b",
     "purchase": "有货|优惠|尺寸|颜色|下单|购买|区别|便宜|券|多少钱|价格|"
     r"\b(?:in stock|do you ship|discount[a-z]*|size|order the|checkout|voucher[a-z]*|price|buy|differ)\b",
     "technical": "连不上|闪退|验证码|登录不|充不进|没有声音|没声音|错误|故障|死机|打不开|"

@@ -91,7 +91,7 @@ def test_the_hand_over_model_tells_nobody(split):
     model = task.fit(split)
     found = attack(task, model, split)
     assert found.kept, found.sentence
-    assert roc_auc_score(task.labels(split.test), task.predict(model, split.test)) > 0.75
+    assert roc_auc_score(task.labels(split.test), task.predict(model, split.test)) > 0.7
 
 
 def test_a_private_model_tells_nobody_even_of_few_people():
