@@ -28,9 +28,9 @@ MIN_OF_A_CLASS = 10
 BOOSTING: dict[str, float | int | bool] = {
     "learning_rate": 0.06,
     "max_iter": 150,
-    "max_leaf_nodes": 15,
+    "max_leaf_nodes": 6,
     "min_samples_leaf": 40,
-    "l2_regularization": 1.0,
+    "l2_regularization": 5.0,
     "early_stopping": False,
     "random_state": 7,
 }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml.task import Floats, Task
+from ml.task import Floats, Split, Task
 
 SCORE = "score"
 BINS = 10
@@ -37,7 +37,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How the inputs and the score were spread over the training slice: shares only, nobody's row."""
+    """How the inputs were spread over the training slice, and the score after it: shares only, nobody's row."""
 
     rows: int
     shapes: Mapping[str, Shape]
@@ -56,11 +56,12 @@ class Profile:
         return cls(int(told["rows"]), shapes)
 
 
-def profile_of(task: Task, model: Any, frame: pd.DataFrame) -> Profile:
-    """Profile what a model was trained on."""
+def profile_of(task: Task, model: Any, split: Split) -> Profile:
+    """Profile the inputs a model was trained on, and its scores of the slice after, which it had not seen."""
+    frame = split.train
     columns = {name: frame[name] for name in task.inputs() if name in frame}
     shapes = {name: _shape(column) for name, column in columns.items() if _can_be_told(column)}
-    said = pd.Series(_one_number(task.predict(model, frame)))
+    said = pd.Series(_one_number(task.predict(model, split.calibrate)))
     return Profile(len(frame), {**shapes, SCORE: _shape(said)})
 
 

@@ -160,7 +160,7 @@ def _record_artefacts(
         mlflow.log_figure(figure, name)
     mlflow.log_text(card, CARD)
     mlflow.log_dict(dict(by_slice), SLICES)
-    mlflow.log_dict(profile_of(task, fitted.model, split.train).as_dict(), PROFILE)
+    mlflow.log_dict(profile_of(task, fitted.model, split).as_dict(), PROFILE)
 
 
 def _log_model(task: Task, model: Any, split: Split) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-import pandas as pd
 
 from ml.drift import DRIFTED, SCORE, WATCH, Profile, drift
 from ml.gate import Verdict, judge
@@ -36,7 +35,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Stability indices of all inputs and the score, the worst first; and whether a new training is asked for."""
+    """Stability indices of all inputs and the score, the worst first.
+
+    `rows` are those that a training would learn from today, `learned_from` those that the champion did.
+    """
 
     version: int
     indices: Mapping[str, float]
@@ -95,20 +97,22 @@ def promote(task: Task, version: int, lake_root: str, mlflow_folder: Path) -> Ve
 
 
 def watch(task: Task, lake_root: str, mlflow_folder: Path) -> Drift:
-    """Compare today's newest rows with the training slice of the champion, and log it as a run of the experiment.
+    """Compare today's held-out rows with the training slice of the champion, and log it as a run of the experiment.
 
     Raises:
         NoChampion: if there is none.
+        NotEnoughToLearn: if there are too few rows.
     """
     registry = Registry(mlflow_folder, task.name)
     champion = registry.champion()
     profile = Profile.from_dict(orjson.loads(registry.text_of(champion.run_id, PROFILE)))
     rows = task.rows(lake_root)
-    indices = drift(profile, task, champion.model, _newest(rows.frame))
+    split = task.split(rows.frame)
+    indices = drift(profile, task, champion.model, split.test)
     ordered = dict(sorted(indices.items(), key=lambda item: -item[1]))
     numbers = {f"psi_{name}": value for name, value in ordered.items()}
     registry.log_numbers("drift", numbers, {**fingerprint_of(task, rows.versions), "champion": str(champion.version)})
-    return Drift(champion.version, ordered, len(rows.frame), profile.rows)
+    return Drift(champion.version, ordered, len(split.train), profile.rows)
 
 
 def retrain(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck | None = None) -> Training | str:
@@ -124,8 +128,7 @@ def retrain(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck
         seen = watch(task, lake_root, mlflow_folder)
     except NoChampion:
         return train(task, lake_root, mlflow_folder, check)
-    # The training slice is three fifths of the rows.
-    if seen.drifted or 0.6 * seen.rows > GROWN * seen.learned_from:
+    if seen.drifted or seen.rows > GROWN * seen.learned_from:
         return train(task, lake_root, mlflow_folder, check)
     return (
         f"{task.name}: nothing to do, the score's stability index is {seen.score:.3f} and there are no more than "
@@ -136,8 +139,3 @@ def retrain(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck
 def _champion_and_split(task: Task, lake_root: str, mlflow_folder: Path) -> tuple[Champion, Split]:
     champion = Registry(mlflow_folder, task.name).champion()
     return champion, task.split(task.rows(lake_root).frame)
-
-
-def _newest(frame: pd.DataFrame) -> pd.DataFrame:
-    """The last fifth of the rows: as many as a training would hold out."""
-    return frame.iloc[int(0.8 * len(frame)) :]

@@ -18,7 +18,7 @@ _READ = {
     tables.GOLD_JOURNEYS: ("person_id", "outcome", "channels", "loops", "first_channel"),
     tables.GOLD_JOURNEY_STEPS: ("journey_id", "step", "stage"),
     tables.SILVER_CONVERSATIONS: ("conversation_id", "handed_over_at", "outcome", "csat"),
-    tables.GOLD_PREDICTIONS: ("conversation_id", "turn", "probability"),
+    tables.GOLD_PREDICTIONS: ("conversation_id", "turn", "model_name", "probability"),
 }
 
 _TRANSITIONS = """
@@ -64,7 +64,7 @@ _BACK = """
 _CONVERSATIONS = "SELECT count(*), count(handed_over_at), avg(csat), count(csat) FROM conversations"
 _SCORES = """
     SELECT handed_over_at IS NOT NULL, least(floor(probability * 20), 19)::INTEGER, count(*), avg(probability)
-    FROM (SELECT conversation_id, probability FROM predictions
+    FROM (SELECT conversation_id, probability FROM predictions WHERE model_name = 'handover'
           QUALIFY row_number() OVER (PARTITION BY conversation_id ORDER BY turn) = 1)
     JOIN conversations USING (conversation_id) GROUP BY ALL ORDER BY ALL
 """

@@ -4,7 +4,8 @@ A conversation with a bot is a Markov chain over what has happened so far. Each 
 anew, repeat, complain or ask for a person; then a human takes over with a probability that grows with what
 went wrong; else the customer leaves, the bot answers well (the end), or it fails (the next message). As the
 chain is small, the probability that a human takes over at this message or later is computed exactly: no
-model can score better on average than this number.
+model can score better on average than this number. It knows the customer's impatience, which no model can see;
+`best` has what is left without it.
 """
 
 import math

@@ -14,6 +14,8 @@ ALL_PURPOSES: tuple[Purpose.ValueType, ...] = (PURPOSE_SERVICE, PURPOSE_ANALYTIC
 CHINESE_SHARE = 0.6
 NEVER_LOGS_IN_SHARE = 0.15
 APP_SHARE = 0.7
+IMPATIENCE_SHARES = (0.4, 0.35, 0.25)
+"""How many people have which impatience, 0 to 2: all that anybody can know of it beforehand."""
 LEARNING_SHARE = 0.8
 DECLINES_SHARE = 0.006
 WITHDRAWS_SHARE = 0.01
@@ -61,7 +63,7 @@ def _person(number: int, rng: random.Random, data: PersonalData, span_s: float) 
         number=number,
         key=f"person-{number:05}",
         language="zh" if rng.random() < CHINESE_SHARE else "en",
-        impatience=rng.choices((0, 1, 2), weights=(0.4, 0.35, 0.25))[0],
+        impatience=rng.choices((0, 1, 2), weights=IMPATIENCE_SHARES)[0],
         customer=data.opaque("CUST-", 8) if has_account else None,
         cookies=tuple(data.opaque("ck.", 14) for _ in range(rng.choice((1, 1, 2)))),
         device=data.opaque("dev-", 12) if has_account and rng.random() < APP_SHARE else None,

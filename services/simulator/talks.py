@@ -16,7 +16,9 @@ _PACE: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, fl
 }
 VERIFIED_SHARE = 0.5
 CSAT_SHARE = 0.45
-_LEAVES_WITHOUT_END = 0.2
+LEAVES_WITHOUT_END = 0.2
+"""Of those who leave the bot, how many do so without anybody noting that the conversation is over."""
+AGENT_OUTCOMES = ("resolved", "escalated", "abandoned")
 _REASONS = {
     "zh": ("机器人未能解决", "客户要求人工", "需要人工核实"),
     "en": ("bot could not help", "customer asked", "needs checking"),
@@ -28,7 +30,9 @@ class TalkTruth:
     """What is true of a conversation. `outcome` is resolved, abandoned, escalated or open.
 
     `turns` has one (event id, chance that this message triggers the hand-over, chance that it or a later one
-    does) for each customer message to the bot, in order.
+    does) for each customer message to the bot, in order; the last may be thanks for what solved it, which `played`,
+    the law's own turns, has not. `to_agent` has the event ids of the customer's messages to the agent. `prior` counts
+    the person's conversations before, at most 2.
     """
 
     conversation_id: str
@@ -39,6 +43,9 @@ class TalkTruth:
     outcome: str
     handed_over: bool
     turns: tuple[tuple[str, float, float], ...]
+    to_agent: tuple[str, ...]
+    prior: int
+    played: tuple[Turn, ...]
 
 
 @dataclass(slots=True, repr=False)
@@ -54,6 +61,7 @@ class Talk:
     turn: int = 0
     said: str | None = None
     truth: list[tuple[str, float, float]] = field(default_factory=list)
+    to_agent: list[str] = field(default_factory=list)
 
     def record(self, **body: object) -> str:
         """Record one event of the conversation now."""
@@ -97,7 +105,7 @@ def converse(walk: Walk, channel: str, topic: str, prior: int) -> TalkTruth:
     elif ending == "solved":
         outcome = _thanks(talk)
     else:
-        outcome = "open" if walk.chance(_LEAVES_WITHOUT_END) else "abandoned"
+        outcome = "open" if walk.chance(LEAVES_WITHOUT_END) else "abandoned"
     _close(talk, outcome)
     handed_over = ending == "handed_over"
     walk.last_talk = "transferred" if handed_over and outcome == "abandoned" else outcome
@@ -110,7 +118,15 @@ def converse(walk: Walk, channel: str, topic: str, prior: int) -> TalkTruth:
         outcome,
         handed_over,
         tuple(talk.truth),
+        tuple(talk.to_agent),
+        situation.prior,
+        tuple(turns),
     )
+
+
+def agent_weights(topic: str) -> tuple[int, int, int]:
+    """How often a conversation that an agent has ends how, in the order of `AGENT_OUTCOMES`; their sum is 10."""
+    return (6, 3, 1) if topic in ("complaint", "refund") else (8, 1, 1)
 
 
 def _names(walk: Walk, channel: str) -> Names:
@@ -175,9 +191,8 @@ def _with_agent(talk: Talk) -> str:
         if not talk.names or walk.chance(VERIFIED_SHARE):
             talk.names = walk.with_customer(talk.names, 1.0)
         talk.think()
-        talk.say(pb.PARTY_CUSTOMER, speaker.to_agent(walk.person))
-    hard = talk.topic in ("complaint", "refund")
-    outcome: str = rng.choices(("resolved", "escalated", "abandoned"), weights=(6, 3, 1) if hard else (8, 1, 1))[0]
+        talk.to_agent.append(talk.say(pb.PARTY_CUSTOMER, speaker.to_agent(walk.person)))
+    outcome: str = rng.choices(AGENT_OUTCOMES, weights=agent_weights(talk.topic))[0]
     if outcome != "abandoned":
         talk.wait(slow=False)
         talk.say(pb.PARTY_AGENT, speaker.line(walk.person, lambda p: p.agent_closes), agent)

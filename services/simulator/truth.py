@@ -1,6 +1,7 @@
 """The truth about a world as a JSON file, to measure the pipeline against. It holds no personal data."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import orjson
 
 from privacy.errors import MangroveError
+from services.simulator.best import Best, Chances, best_of_talks
 from services.simulator.handover import LAST_MESSAGE
 from services.simulator.journeys import planted
 from services.simulator.recorder import DUPLICATE_SHARE, INVALID_SHARE, LATE_SHARE
+from services.simulator.talks import TalkTruth
 from services.simulator.world import DAYS, World
 
 
@@ -31,37 +34,22 @@ def truth(world: World) -> dict[str, Any]:
 
     `people` maps event id → person key. `conversations` maps conversation id → topic, channel, language,
     outcome, whether a human took over, and one entry for each customer message to the bot: its event id, its
-    place among the customer's messages from 1, the chance that it triggers the hand-over (`hazard`), and the
-    chance that it or a later one does (`later`), which is the best possible prediction. `needs` lists each person's
-    ways with outcome, channels and loops, `journeys` the same cut into journeys as the pipeline cuts them, and
+    place among the customer's messages from 1, the chance that it triggers the hand-over (`hazard`), the chance that
+    it or a later one does (`later`) for who knows how impatient the customer is, and the best possible predictions of
+    hand-over, abandonment, escalation and resolution for who does not: `best` with the person's earlier conversations
+    in view, `best_alone` with this one only; the same for the customer's messages to an agent. `needs` lists each
+    person's ways with outcome, channels and loops, `journeys` the same cut into journeys as the pipeline cuts them, and
     `planted` what these come to: the share with a loop, the share that goes online → offline → online, and how often
-    each channel was left for each other one. `shared_events` are, by kind, the events that show an identifier which
-    is not the person's own. The rest are event ids out of the ordinary.
+    each channel was left for each other one. `shared_events` are, by kind, the events that show an identifier which is
+    not the person's own. The rest are event ids out of the ordinary.
     """
-    marks = world.marks
+    marks, best = world.marks, best_of_talks(world.talks)
     return {
         "parameters": _parameters(world),
         "counts": _counts(world),
         "people": marks.person_of,
         "conversations": {
-            talk.conversation_id: {
-                "person": talk.person,
-                "topic": talk.topic,
-                "channel": talk.channel,
-                "language": talk.language,
-                "outcome": talk.outcome,
-                "handed_over": talk.handed_over,
-                "turns": [
-                    {
-                        "event_id": event_id,
-                        "customer_turn": i,
-                        "hazard": round(hazard, 6),
-                        "later": round(later, 6),
-                    }
-                    for i, (event_id, hazard, later) in enumerate(talk.turns, start=1)
-                ],
-            }
-            for talk in world.talks
+            talk.conversation_id: _conversation(talk, best[talk.conversation_id]) for talk in world.talks
         },
         "needs": [
             {
@@ -86,6 +74,41 @@ def truth(world: World) -> dict[str, Any]:
         "shared_events": marks.shared,
         "nameless_events": marks.nameless,
     }
+
+
+def _conversation(talk: TalkTruth, best: Sequence[Best]) -> dict[str, Any]:
+    return {
+        "person": talk.person,
+        "topic": talk.topic,
+        "channel": talk.channel,
+        "language": talk.language,
+        "outcome": talk.outcome,
+        "handed_over": talk.handed_over,
+        "turns": [
+            {
+                "event_id": event_id,
+                "customer_turn": i,
+                "hazard": round(hazard, 6),
+                "later": round(later, 6),
+                **_best(possible),
+            }
+            for i, ((event_id, hazard, later), possible) in enumerate(zip(talk.turns, best, strict=False), start=1)
+        ],
+        "turns_with_agent": [
+            {"event_id": event_id, "customer_turn": i, **_best(possible)}
+            for i, (event_id, possible) in enumerate(
+                zip(talk.to_agent, best[len(talk.turns) :], strict=True), start=len(talk.turns) + 1
+            )
+        ],
+    }
+
+
+def _best(best: Best) -> dict[str, dict[str, float]]:
+    return {"best": _rounded(best.known), "best_alone": _rounded(best.alone)}
+
+
+def _rounded(chances: Chances) -> dict[str, float]:
+    return {name: round(chance, 6) for name, chance in asdict(chances).items()}
 
 
 def _parameters(world: World) -> dict[str, Any]:

@@ -22,7 +22,14 @@ from spark_jobs.lake.tables.journeys import (
     GOLD_TRANSITIONS,
     SILVER_CONVERSATIONS,
 )
-from spark_jobs.lake.tables.learning import GOLD_FEATURES, GOLD_PREDICTIONS
+from spark_jobs.lake.tables.learning import (
+    GOLD_DEMAND,
+    GOLD_FEATURES,
+    GOLD_JOURNEY_PREDICTIONS,
+    GOLD_PREDICTIONS,
+    GOLD_SATISFACTION,
+    GOLD_SEGMENTS,
+)
 from spark_jobs.lake.tables.marts import PRIVATE_CONVERSATIONS, PRIVATE_JOURNEYS
 from spark_jobs.lake.tables.matching import IDENTITY_MATCH_RUNS, IDENTITY_MATCHES
 
@@ -32,13 +39,17 @@ __all__ = [
     "BY_NAME",
     "GOLD_ATTRIBUTION",
     "GOLD_BEHAVIOUR",
+    "GOLD_DEMAND",
     "GOLD_FEATURES",
     "GOLD_FRICTION",
     "GOLD_FUNNEL",
     "GOLD_JOURNEYS",
+    "GOLD_JOURNEY_PREDICTIONS",
     "GOLD_JOURNEY_STEPS",
     "GOLD_PATHS",
     "GOLD_PREDICTIONS",
+    "GOLD_SATISFACTION",
+    "GOLD_SEGMENTS",
     "GOLD_SESSIONS",
     "GOLD_TRANSITIONS",
     "IDENTITY_DECISIONS",
@@ -80,6 +91,10 @@ ALL: tuple[Table, ...] = (
     GOLD_BEHAVIOUR,
     GOLD_FEATURES,
     GOLD_PREDICTIONS,
+    GOLD_JOURNEY_PREDICTIONS,
+    GOLD_SATISFACTION,
+    GOLD_SEGMENTS,
+    GOLD_DEMAND,
     PRIVATE_CONVERSATIONS,
     PRIVATE_JOURNEYS,
 )

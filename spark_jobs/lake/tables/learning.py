@@ -77,3 +77,59 @@ GOLD_PREDICTIONS = Table(
         Column("late_s", FLOAT, "seconds until then, if it comes: one in ten takes longer"),
     ),
 )
+
+GOLD_JOURNEY_PREDICTIONS = Table(
+    name="gold.journey_predictions",
+    meaning="What the champion model says at each step of journeys that are not over yet, or were.",
+    key=("journey_id", "step"),
+    writer="score",
+    columns=(
+        Column("journey_id", STRING, "the journey", pseudonym=True),
+        Column("step", INT, "its place, from 1"),
+        Column("model_version", INT, "the version of the model journey_outcome"),
+        Column("probability", FLOAT, "that the journey ends with a purchase, 0 to 1"),
+    ),
+)
+
+GOLD_SATISFACTION = Table(
+    name="gold.satisfaction",
+    meaning="How satisfied a customer seems at each message, by the masked text so far.",
+    key=("conversation_id", "turn"),
+    writer="score",
+    columns=(
+        Column("conversation_id", STRING, "pseudonym of the conversation", pseudonym=True),
+        Column("turn", INT, "how many customer messages had come, from 1"),
+        Column("model_version", INT, "the version of the model satisfaction"),
+        Column("score", FLOAT, "0 is very dissatisfied, 1 very satisfied"),
+        Column("level", STRING, "one of five levels, by the score"),
+        Column("slope", FLOAT, "how the score changes a message, over the customer's last three; 0 at the first"),
+    ),
+)
+
+GOLD_SEGMENTS = Table(
+    name="gold.segments",
+    meaning="The segment that a person's behaviour in sessions belongs to.",
+    key=("person_id",),
+    writer="score",
+    columns=(
+        PERSON,
+        Column("model_version", INT, "the version of the model segments"),
+        Column("segment", STRING, "the segment's name"),
+        Column("segment_zh", STRING, "its name in Chinese"),
+    ),
+)
+
+GOLD_DEMAND = Table(
+    name="gold.demand",
+    meaning="How many contacts are expected in each half hour of the day after the newest one.",
+    key=("channel", "starts_at"),
+    writer="score",
+    columns=(
+        Column("channel", STRING, "the channel"),
+        Column("starts_at", TIMESTAMP, "when the half hour begins"),
+        Column("model_version", INT, "the version of the model demand"),
+        Column("expected", FLOAT, "contacts expected"),
+        Column("low", FLOAT, "in one of ten such half hours there are fewer"),
+        Column("high", FLOAT, "in one of ten such half hours there are more"),
+    ),
+)

@@ -70,7 +70,7 @@ def conversation_rows(number, rng):
                     "handed_over_at": START if handed else None, "outcome": "resolved",
                     "csat": rng.choice([None, 3, 4, 5])}  # fmt: skip
     prediction = {"conversation_id": f"c{number}", "turn": 1, "model_name": "handover", "model_version": 1,
-                  "probability": score}  # fmt: skip
+                  "probability": score, "soon_s": 9.0, "median_s": 30.0, "late_s": 99.0}  # fmt: skip
     return conversation, prediction
 
 

@@ -19,6 +19,7 @@ def noise(rows, seed):
     """Labels that features do not explain: nothing can be learned from them."""
     frame = moments(rows, people=5000, seed=seed)
     frame["handed_over_later"] = frame["handed_over_later"].sample(frac=1, random_state=1).to_numpy()
+    frame["handed_over_at"] = frame["ended_at"].where(frame["handed_over_later"])
     return frame
 
 
