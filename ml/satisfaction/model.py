@@ -1,4 +1,4 @@
-"""The learner of satisfaction: a linear model of hashed n-grams and signals, and randomised trees, averaged."""
+"""The learner of satisfaction: randomised trees over signals and what a linear model of hashed n-grams says."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -46,26 +46,25 @@ class Says(Protocol):
 
 
 class SatisfactionModel:
-    """Calibrated probabilities of levels: the mean of two learners, sharpened by a temperature.
+    """Calibrated probabilities of levels: extremely randomised trees, sharpened by a temperature.
 
-    It holds weights of hashed n-grams and thresholds of signals, no text and no word of what it learned from.
+    The trees see the signals and what the linear model says. They hold thresholds of signals and the linear model
+    weights of hashed n-grams: no text and no word of what it learned from.
     """
 
-    def __init__(self, levels: int, linear: "LinearModel", trees: ExtraTreesClassifier, temperature: float) -> None:
-        self.levels = levels
+    def __init__(self, linear: "LinearModel", trees: ExtraTreesClassifier, temperature: float) -> None:
         self.linear = linear
         self.trees = trees
         self.temperature = temperature
 
     def predict_proba(self, frame: pd.DataFrame) -> Floats:
         """Return (rows, levels): the probability of each level of moments."""
-        return sharpened(self.mean(frame), self.temperature)
+        return sharpened(self.by_trees(frame), self.temperature)
 
-    def mean(self, frame: pd.DataFrame) -> Floats:
-        """Return the mean of both learners before calibration."""
-        by_linear = self.linear.predict_proba(frame)
-        by_trees = spread(self.trees, _with_told(frame, by_linear), self.levels)
-        return np.asarray((by_linear + by_trees) / 2)
+    def by_trees(self, frame: pd.DataFrame) -> Floats:
+        """Return the probabilities before calibration."""
+        told = self.linear.predict_proba(frame)
+        return spread(self.trees, _with_told(frame, told), self.linear.levels)
 
 
 class LinearModel:
@@ -106,8 +105,9 @@ class RuleModel:
 def fit_model(frame: pd.DataFrame, levels: int) -> SatisfactionModel:
     """Fit on judged moments, in any order.
 
-    The trees see what the linear model says of conversations that it did not learn from (stacked generalisation:
-    Wolpert, Neural Networks 5, 1992), and the temperature is set on such predictions, too.
+    The trees (Geurts, Ernst, Wehenkel: Extremely randomized trees, 2006) see what the linear model says of
+    conversations that it did not learn from (stacked generalisation: Wolpert, Neural Networks 5, 1992), and the
+    temperature is set on conversations that the trees did not learn from.
 
     Raises:
         NothingLabelled: if only one level occurs, or in fewer than five conversations.
@@ -120,14 +120,13 @@ def fit_model(frame: pd.DataFrame, levels: int) -> SatisfactionModel:
     by_trees = np.zeros_like(by_linear)
     for train, test in folds:
         by_trees[test] = spread(_trees().fit(inputs[train], labels[train]), inputs[test], levels)
-    temperature = fit_temperature((by_linear + by_trees) / 2, labels)
-    return SatisfactionModel(levels, fit_linear(frame, levels), _trees().fit(inputs, labels), temperature)
+    temperature = fit_temperature(by_trees, labels)
+    return SatisfactionModel(fit_linear(frame, levels), _trees().fit(inputs, labels), temperature)
 
 
 def calibrated_on(model: SatisfactionModel, frame: pd.DataFrame) -> SatisfactionModel:
     """Return the model with its temperature set on later moments."""
-    temperature = fit_temperature(model.mean(frame), labels_of(frame))
-    return SatisfactionModel(model.levels, model.linear, model.trees, temperature)
+    return SatisfactionModel(model.linear, model.trees, fit_temperature(model.by_trees(frame), labels_of(frame)))
 
 
 def fit_linear(frame: pd.DataFrame, levels: int) -> LinearModel:
@@ -138,13 +137,17 @@ def fit_linear(frame: pd.DataFrame, levels: int) -> LinearModel:
     return LinearModel(levels, scaler, regression.fit(_wide(frame, scaler), labels_of(frame)))
 
 
+def fit_rule(frame: pd.DataFrame, levels: int) -> RuleModel:
+    """Count the levels by what the rule decides."""
+    labels, rule = labels_of(frame), _by_rule(frame)
+    return RuleModel(np.array([_shares(labels[rule == said], levels) for said in range(3)]))
+
+
 def fit_baselines(frame: pd.DataFrame, levels: int) -> dict[str, Says]:
     """Fit what the model must beat."""
-    labels, rule = labels_of(frame), _by_rule(frame)
-    by_rule = np.array([_shares(labels[rule == said], levels) for said in range(3)])
     return {
-        "majority": MajorityModel(_shares(labels, levels)),
-        "rule": RuleModel(by_rule),
+        "majority": MajorityModel(_shares(labels_of(frame), levels)),
+        "rule": fit_rule(frame, levels),
         "linear": fit_linear(frame, levels),
     }
 
@@ -235,10 +238,8 @@ def _wide(frame: pd.DataFrame, scaler: StandardScaler) -> sparse.csr_matrix:
 
 
 def _by_rule(frame: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """0 for a complaint or a failed answer, 2 for thanks or praise, else 1; a complaint goes first."""
-    bad = (frame["user_complain"] > 0) | (frame["user_refuse"] > 0) | (frame["agent_sorry"] > 0)
-    good = (frame["user_thanks"] > 0) | (frame["user_praise"] > 0)
-    return np.where(frame["user_complain"] > 0, 0, np.where(good, 2, np.where(bad, 0, 1)))
+    """0, 1 or 2: what the rule decided, the good last."""
+    return frame["by_rule"].to_numpy().astype(np.int64) + 1
 
 
 def _shares(labels: npt.NDArray[np.int64], levels: int) -> Floats:

@@ -119,7 +119,7 @@ SIGNALS: tuple[str, ...] = (
     *(f"user_{name}_before" for name in _USER),
     *(f"agent_{name}_before" for name in _AGENT),
     *(f"user_{name}_last" for name in _USER),
-    *("user_mood", "user_mood_before", "agent_helps", "agent_helps_before"),
+    *("user_mood", "user_mood_before", "agent_helps", "agent_helps_before", "by_rule"),
 )
 """The names of the signals, in the order of the columns of `signals_of`."""
 
@@ -141,7 +141,7 @@ def signals_of(dialogues: Sequence[Dialogue]) -> Floats:
         [
             np.array(plain, dtype=np.float64).reshape(-1, len(_PLAIN)),
             *(users, agents, _faded(users, place), _faded(agents, place), _back(users, place, 1)),
-            *(mood, _faded(mood, place), helps, _faded(helps, place)),
+            *(mood, _faded(mood, place), helps, _faded(helps, place), _by_rule(users, agents)),
         ]
     )
 
@@ -201,6 +201,16 @@ def _user(text: str) -> list[int]:
 
 def _agent(text: str) -> list[int]:
     return [*_words(_laid_out(text), _AGENT_DECLARED), _questions(text), *_numbers(text)]
+
+
+def _by_rule(users: Floats, agents: Floats) -> Floats:
+    """Decide by hand: -1 for a complaint, else 1 for thanks or praise, else -1 for a no or an excuse, else 0."""
+    complains, refuses, thanks, praises = (
+        users[:, _USER.index(name)] > 0 for name in ("complain", "refuse", "thanks", "praise")
+    )
+    excuse = agents[:, _AGENT.index("sorry")] > 0
+    decided = np.where(complains, -1.0, np.where(thanks | praises, 1.0, np.where(refuses | excuse, -1.0, 0.0)))
+    return np.asarray(decided[:, None])
 
 
 def _less(counts: Floats, names: Sequence[str], for_it: Sequence[str], against: Sequence[str]) -> Floats:
