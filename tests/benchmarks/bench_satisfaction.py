@@ -59,7 +59,8 @@ def speed(name: str, dialogues: tuple[Dialogue, ...]) -> None:
         peer.predict_proba([text])
     theirs = len(texts) / (time.process_time() - began)
     told(
-        benchmark="scoring", file=name, turns=turns, turns_per_s=round(ours), signals_share=round(read * ours / turns, 3),
+        benchmark="scoring", file=name, turns=turns, turns_per_s=round(ours),
+        signals_share=round(read * ours / turns, 3),
         tfidf_one_by_one_per_s=round(theirs), ratio=round(ours / theirs, 1),
     )  # fmt: skip
 
