@@ -11,7 +11,6 @@ from ml.satisfaction.dialogues import WHOLE, Dialogue, NothingLabelled, Turn, pu
 from ml.satisfaction.evaluation import MODEL, split_by_conversation
 from ml.satisfaction.model import SatisfactionModel, fit_baselines, fit_model
 from ml.satisfaction.moments import LEVEL, labelled, labels_of, moments_of
-from ml.task import Floats
 
 TURNS = 3
 DISSATISFIED = 0
@@ -22,7 +21,8 @@ _LEVELS = 2
 class AheadResult:
     """How well dissatisfaction ahead is told on `moments` held out, of which a `share` were followed by it.
 
-    `by_model` has AUC, log loss, Brier score, calibration error and average precision of the model and the baselines.
+    `by_model` has AUC, log loss, Brier score, calibration error and average precision of the model and the baselines,
+    each the mean over the folds: ranked together, folds whose shares differ put even the majority off 0.5.
     """
 
     moments: int
@@ -61,13 +61,16 @@ def cross_validate_ahead(dialogues: Sequence[Dialogue], folds: int = 5) -> Ahead
     labels = labels_of(frame)
     if len(np.unique(labels)) < _LEVELS:
         raise NothingLabelled("Give dialogues in which some customers, and not all, become dissatisfied.")
-    said: dict[str, Floats] = {}
+    measured: dict[str, list[dict[str, float]]] = {}
     for train, test in split_by_conversation(frame, folds):
         known, unseen = frame.iloc[train], frame.iloc[test]
         for name, model in {MODEL: fit_model(known, _LEVELS), **fit_baselines(known, _LEVELS)}.items():
-            said.setdefault(name, np.zeros(len(frame)))[test] = model.predict_proba(unseen)[:, 1]
-    measured = {name: evaluate(labels, probabilities) for name, probabilities in said.items()}
-    return AheadResult(len(frame), float(labels.mean()), measured)
+            measured.setdefault(name, []).append(evaluate(labels[test], model.predict_proba(unseen)[:, 1]))
+    return AheadResult(len(frame), float(labels.mean()), {name: _means(of) for name, of in measured.items()})
+
+
+def _means(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([fold[name] for fold in folds])) for name in folds[0]}
 
 
 def _spoken(dialogue: Dialogue) -> Dialogue:
