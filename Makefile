@@ -79,6 +79,9 @@ fuzz-masking: setup ## look for texts on which masking breaks its promises (10 m
 bench-private-query: setup ## private answers beside the same questions without privacy, as JSON lines
 	@$(BIN)/python -m tests.benchmarks.bench_private_query
 
+bench-prediction: setup ## predictions while conversations run beside MLflow's own serving function, as JSON lines
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_prediction
+
 audit-long: setup ## all attacks on private answers, as large as is worth publishing (hours)
 	@MANGROVE_AUDIT=long MANGROVE_AUDIT_ANSWERS=$${MANGROVE_AUDIT_ANSWERS:-200} MANGROVE_RACE_TRIALS=$${MANGROVE_RACE_TRIALS:-100000} \
 		$(BIN)/pytest -v tests/statistical tests/integration/test_private_audit.py tests/integration/test_ledger_race.py

@@ -24,17 +24,25 @@ def told_in_one_sentence() -> Iterator[None]:
 
 
 def train(names: list[str], lake: str, mlflow: Path) -> None:
-    """Train tasks by name, show each beside its rivals, and say whether it was promoted."""
-    from ml.tasks import chosen
-    from ml.train import train as train_task
+    """Train tasks by name, show each beside its rivals, and say whether it was promoted.
 
-    with told_in_one_sentence():
-        for task in chosen(names):
-            with console.status(f"training {task.name} …"):
-                training = train_task(task, lake, mlflow)
+    Without names, tasks that cannot be trained yet are told and passed over; one that was named ends with 1.
+    """
+    from ml.tasks import chosen
+    from ml.train import train_each
+
+    stuck = False
+    with told_in_one_sentence(), console.status("training …"):
+        for name, training in train_each(chosen(names), lake, mlflow):
+            if isinstance(training, MangroveError):
+                stuck = True
+                console.print(f"[yellow]{name}: {training.sentence}[/yellow]")
+                continue
             shown = {f"version {training.version}": training.metrics, **training.rivals}
-            console.print(metrics_table(f"{task.name}: on held-out rows", shown))
-            console.print(f"{task.name}: {training.sentence}")
+            console.print(metrics_table(f"{name}: on held-out rows", shown))
+            console.print(f"{name}: {training.sentence}")
+    if stuck and names:
+        raise typer.Exit(1)
 
 
 def retrain(names: list[str], lake: str, mlflow: Path) -> None:
@@ -99,7 +107,8 @@ def score(lake: str, mlflow: Path, master: str = "") -> None:
     finally:
         if spark is not None:
             spark.stop()
-    console.print(str(changes))
+    for change in changes:
+        console.print(str(change))
 
 
 def report(names: list[str], lake: str, mlflow: Path, card: bool) -> None:

@@ -1,5 +1,9 @@
-"""gold.features → gold.predictions: what the champions say of every moment."""
+"""What the champions say: of every moment into gold.predictions, and of all else into the tables of their tasks.
 
+Runs as `mangrove ml score`, or under spark-submit with `--lake` and `--mlflow`.
+"""
+
+import argparse
 from collections.abc import Callable, Iterator
 from functools import reduce
 from pathlib import Path
@@ -10,9 +14,10 @@ from pyspark.sql import DataFrame
 
 from ml.next_action.task import NextAction
 from ml.registry import Champion, NoChampion, Registry
-from ml.tasks import NEXT_ACTIONS
+from ml.tasks import NEXT_ACTIONS, TASKS
 from spark_jobs.lake import tables
 from spark_jobs.lake.io import Changes, Lake, spark_schema
+from spark_jobs.session import spark_session
 
 INPUTS_OF_JOB = (tables.GOLD_FEATURES,)
 OUTPUT = tables.GOLD_PREDICTIONS
@@ -51,18 +56,45 @@ def _scorer(task: NextAction, champion: Champion) -> Callable[[Iterator[pd.DataF
     return score_batches
 
 
-def score(lake: Lake, mlflow_folder: Path) -> Changes:
-    """Score all moments with the champion of every next action that has one.
+def score(lake: Lake, mlflow_folder: Path) -> tuple[Changes, ...]:
+    """Score with the champion of every task that has one.
 
     Raises:
         NoChampion: if no task has one yet.
     """
+    champions = {
+        name: registry.champion()
+        for name in TASKS
+        if (registry := Registry(mlflow_folder, name)).champion_version() is not None
+    }
+    if not champions:
+        raise NoChampion(next(iter(TASKS)))
+    changes = []
     features = lake.read(tables.GOLD_FEATURES)
-    scored = []
-    for task in NEXT_ACTIONS:
-        registry = Registry(mlflow_folder, task.name)
-        if registry.champion_version() is not None:
-            scored.append(build_predictions(features, task, registry.champion()))
-    if not scored:
-        raise NoChampion(NEXT_ACTIONS[0].name)
-    return lake.sync(OUTPUT, reduce(DataFrame.unionByName, scored))
+    told = [build_predictions(features, task, champions[task.name]) for task in NEXT_ACTIONS if task.name in champions]
+    if told:
+        changes.append(lake.sync(OUTPUT, reduce(DataFrame.unionByName, told)))
+    for task in TASKS.values():
+        if task.output is not None and task.name in champions:
+            rows = task.scored(lake.root, champions[task.name].model, champions[task.name].version)
+            frame = lake.spark.createDataFrame(rows.to_pandas(), spark_schema(task.output))
+            changes.append(lake.sync(task.output, frame))
+    return tuple(changes)
+
+
+def main() -> None:
+    """Score once, from a command line."""
+    parser = argparse.ArgumentParser(description="Score with the champions of all tasks.")
+    parser.add_argument("--lake", required=True, help="the lake's root: a folder or an s3a:// URL")
+    parser.add_argument("--mlflow", required=True, type=Path, help="the folder of experiments and models")
+    asked = parser.parse_args()
+    spark = spark_session("mangrove-score")
+    try:
+        for changes in score(Lake(spark, asked.lake), asked.mlflow):
+            print(changes)
+    finally:
+        spark.stop()
+
+
+if __name__ == "__main__":
+    main()

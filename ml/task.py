@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 from matplotlib.figure import Figure
 
 from spark_jobs.lake.schemas import Table
@@ -54,6 +55,7 @@ class Task(ABC):
         slice_by: Columns whose values are measured apart.
         headline: The metric that tables show first.
         calibration_limit: The most miscalibration that the gate lets pass, beyond what chance alone gives.
+        output: The table that `scored` fills, None if the task's predictions are written otherwise.
     """
 
     name: str
@@ -65,6 +67,11 @@ class Task(ABC):
     slice_by: tuple[str, ...] = ()
     headline: str
     calibration_limit: float = 0.03
+    output: Table | None = None
+
+    def scored(self, lake_root: str, model: Any, version: int) -> pa.Table:
+        """Return what a champion says today, as rows of `output`; only tasks with an `output` are asked."""
+        raise NotImplementedError
 
     def versions(self, lake_root: str) -> dict[str, int]:
         """Return the Delta versions of what `rows` would read now, without reading it.

@@ -1,11 +1,12 @@
 """The catalogue: every task by name, in the order in which they are trained."""
 
+from ml.journey_outcome.task import JourneyOutcome
 from ml.next_action.task import Abandonment, Escalation, HandOver, NextAction, Resolution
 from ml.task import Task
 from privacy.errors import MangroveError
 
 NEXT_ACTIONS: tuple[NextAction, ...] = (HandOver(), Abandonment(), Escalation(), Resolution())
-TASKS: dict[str, Task] = {task.name: task for task in NEXT_ACTIONS}
+TASKS: dict[str, Task] = {task.name: task for task in (*NEXT_ACTIONS, JourneyOutcome())}
 
 
 class TaskUnknown(MangroveError):

@@ -1,7 +1,7 @@
 """Training: split, fit, compare, record, and let the gate decide. The same for every task."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from ml.card import CardFacts, model_card
 from ml.drift import profile_of
 from ml.gate import judge, slices
 from ml.registry import Registry
+from ml.split import NotEnoughToLearn
 from ml.task import Floats, Split, Task
+from privacy.errors import MangroveError
+from spark_jobs.lake.snapshot import TableMissing
 
 _REQUIREMENTS = ["scikit-learn", "pandas", "numpy"]
 _MODEL = "model"
@@ -87,6 +90,17 @@ def train(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck |
         return _recalled(registry, known)
     rows = task.rows(lake_root)
     return _trained(task, registry, task.split(rows.frame), fingerprint_of(task, rows.versions), check)
+
+
+def train_each(
+    tasks: Iterable[Task], lake_root: str, mlflow_folder: Path, check: PrivacyCheck | None = None
+) -> Iterator[tuple[str, Training | MangroveError]]:
+    """Train tasks one after the other; yield each one's name with its training, or with what stood in its way."""
+    for task in tasks:
+        try:
+            yield task.name, train(task, lake_root, mlflow_folder, check)
+        except (TableMissing, NotEnoughToLearn) as error:
+            yield task.name, error
 
 
 def _trained(

@@ -20,6 +20,7 @@ from services.lake_commands import app as lake_app
 from services.masking_commands import app as masking_app
 from services.ml_commands import app as ml_app
 from services.options import DEFAULT_HOME, HomeOption
+from services.prediction.commands import app as prediction_app
 from services.private_audit.commands import app as audit_app
 from services.private_query.budget_commands import app as budget_app
 from services.private_query.commands import app as query_app
@@ -44,6 +45,7 @@ app.add_typer(journeys_app, name="journeys")
 app.add_typer(bench_app, name="bench")
 app.add_typer(ml_app, name="ml")
 app.add_typer(masking_app, name="masking")
+app.add_typer(prediction_app, name="prediction")
 app.add_typer(query_app, name="query")
 app.add_typer(budget_app, name="budget")
 app.add_typer(receipt_app, name="receipt")

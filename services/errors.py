@@ -48,6 +48,11 @@ CATALOGUE: dict[str, Entry] = {
     "LEDGER_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
     "DATASET_UNAVAILABLE": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=10)),
     "MEASUREMENT_UNREADABLE": Entry(grpc.StatusCode.FAILED_PRECONDITION),
+    "PREDICTION_INVALID": Entry(grpc.StatusCode.INVALID_ARGUMENT),
+    "PREDICTION_BUSY": Entry(grpc.StatusCode.RESOURCE_EXHAUSTED, timedelta(milliseconds=200)),
+    "CONVERSATION_OVER": Entry(grpc.StatusCode.FAILED_PRECONDITION),
+    "NO_CHAMPION": Entry(grpc.StatusCode.FAILED_PRECONDITION),
+    "MASKING_FAILED": Entry(grpc.StatusCode.UNAVAILABLE, timedelta(seconds=1)),
     "INTERNAL": Entry(grpc.StatusCode.INTERNAL),
 }
 

@@ -38,6 +38,10 @@ metrics_port = 0
 [query]
 address = "127.0.0.1:{query_port}"
 metrics_port = 0
+
+[prediction]
+address = "127.0.0.1:{prediction_port}"
+metrics_port = 0
 """
 
 
@@ -62,6 +66,7 @@ def install(
     partner: str | None = None,
     collector_port: int = 50051,
     query_port: int = 50052,
+    prediction_port: int = 50053,
 ) -> Installed:
     """Make the keys, a source, a partner and the configuration in a folder; what is there stays.
 
@@ -73,6 +78,7 @@ def install(
         partner: Name of a partner, likewise; a fresh catalogue lets it ask about every dataset.
         collector_port: Where the collector will listen on loopback.
         query_port: Where the query service will listen on loopback.
+        prediction_port: Where the prediction service will listen on loopback.
 
     Raises:
         NameInvalid: if a name holds other characters than letters, digits, _ and -, or both are the same.
@@ -92,7 +98,8 @@ def install(
     folder.chmod(0o700)
     configuration = folder / FILE_NAME
     if not configuration.exists():
-        configuration.write_text(_CONFIGURATION.format(collector_port=collector_port, query_port=query_port))
+        ports = {"collector_port": collector_port, "query_port": query_port, "prediction_port": prediction_port}
+        configuration.write_text(_CONFIGURATION.format(**ports))
     catalogue = folder / "catalogue.toml"
     if not catalogue.exists():
         default = (files("services.private_query") / "catalogue.toml").read_text()

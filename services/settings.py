@@ -199,6 +199,28 @@ class QuerySettings(_Section):
     drain_s: float = Field(10.0, gt=0)
 
 
+class PredictionSettings(_Section):
+    """The prediction service: where it listens, how often it looks for other champions, how much it takes at once.
+
+    `tls_client_ca` asks every source for a certificate of that authority. Every `reload_s` seconds the registry is
+    asked which versions are champions. `threads` requests are worked on at once and `max_waiting` more may wait; over
+    that they are turned away. `max_request_bytes` bounds one request, `max_held_bytes` all that are held at once.
+    """
+
+    address: Address = "127.0.0.1:50053"
+    metrics_port: Port = 0
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_client_ca: str = ""
+    reflection: bool = False
+    reload_s: float = Field(5.0, gt=0)
+    threads: int = Field(2, ge=1, le=64)
+    max_waiting: int = Field(64, ge=0)
+    max_request_bytes: int = Field(4 * 1024 * 1024, ge=1024)
+    max_held_bytes: int = Field(64 * 1024 * 1024, ge=1024)
+    drain_s: float = Field(10.0, gt=0)
+
+
 class Settings(_Section):
     """Everything an installation decides. Paths are relative to the home folder.
 
@@ -217,6 +239,7 @@ class Settings(_Section):
     tracing: TracingSettings = TracingSettings()
     lander: LanderSettings = LanderSettings()
     query: QuerySettings = QuerySettings()
+    prediction: PredictionSettings = PredictionSettings()
 
 
 class Home:

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 import polars as pl
+import pyarrow as pa
 
-from ml.binary import BinaryTask
+from ml.binary import BinaryModel, BinaryTask
 from ml.columns import Columns
 from ml.task import Rows
 from spark_jobs.gold.consent import EVENT_COLUMNS, build_consents, with_person
@@ -13,6 +14,7 @@ from spark_jobs.journeys.rules import CHANNELS, STAGES
 from spark_jobs.journeys.whose import PEOPLE_COLUMNS
 from spark_jobs.lake import tables
 from spark_jobs.lake.snapshot import read_snapshot
+from spark_jobs.lake.tables import GOLD_JOURNEY_PREDICTIONS
 
 READ = {
     tables.GOLD_JOURNEY_STEPS: STEP_COLUMNS,
@@ -45,6 +47,7 @@ class JourneyOutcome(BinaryTask):
     label = LABEL
     seen = "share that bought"
     rule = "cart_events"
+    output = GOLD_JOURNEY_PREDICTIONS
 
     def ids(self) -> tuple[str, ...]:
         """Return the key of gold.journey_steps."""
@@ -56,6 +59,16 @@ class JourneyOutcome(BinaryTask):
         frames = [pl.DataFrame(snapshot.rows) for snapshot in read.values()]
         moments = self.moments(*frames).filter(pl.col("may_learn") & pl.col("settled"))
         return Rows(self.in_order(moments.to_pandas()), {table.name: one.version for table, one in read.items()})
+
+    def scored(self, lake_root: str, model: BinaryModel, version: int) -> pa.Table:
+        """Return the probability of a purchase at every step."""
+        read = [pl.DataFrame(read_snapshot(lake_root, table, columns).rows) for table, columns in READ.items()]
+        moments = self.moments(*read)
+        said = model.predict_proba(moments.to_pandas())[:, 1]
+        told = moments.select("journey_id", "step").with_columns(
+            model_version=pl.lit(version, pl.Int64), probability=pl.Series(said, dtype=pl.Float64)
+        )
+        return told.to_arrow().cast(GOLD_JOURNEY_PREDICTIONS.schema)
 
     def moments(
         self, steps: pl.DataFrame, journeys: pl.DataFrame, events: pl.DataFrame, people: pl.DataFrame

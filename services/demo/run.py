@@ -7,10 +7,11 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
+from ml.next_action.task import HandOver
 from ml.registry import Registry
 from ml.score import score
-from ml.tasks import NEXT_ACTIONS
-from ml.train import Training, train
+from ml.tasks import TASKS
+from ml.train import Training, train_each
 from privacy.errors import MangroveError
 from privacy.pseudonyms import Pseudonymiser
 from services.clients.collector import Tally
@@ -73,7 +74,7 @@ def run_demo(folder: Path, people: int, seed: int, console: Console) -> Path:
         truth_path.parent.mkdir(exist_ok=True)
         write_truth(world, truth_path)
     tally = _collect_and_land(home, world, stages)
-    identity, training = _refine_and_learn(home, truth_path, stages)
+    identity, trainings = _refine_and_learn(home, truth_path, stages)
     answers = _ask(home, stages)
     with stages.stage("scan for leaks") as stage:
         stage.rows = len(world.planted)
@@ -85,7 +86,7 @@ def run_demo(folder: Path, people: int, seed: int, console: Console) -> Path:
         refused_invalid=tally.verdicts["REFUSED_INVALID"],
         refused_consent=tally.verdicts["REFUSED_CONSENT"],
         stages=tuple(stages.rows),
-        models=_model_scores(training),
+        models=_model_scores(trainings),
         identity=identity,
         planted=len(world.planted),
         planted_found=len(found),
@@ -93,7 +94,7 @@ def run_demo(folder: Path, people: int, seed: int, console: Console) -> Path:
     )
     report = home.path("report.html")
     write_report(home.lake_root, report, summary=summary, answers=answers)
-    print_summary(console, summary, training.sentence, answers)
+    print_summary(console, summary, trainings, answers)
     return report
 
 
@@ -119,7 +120,7 @@ def _await_landing(home: Home) -> None:
         time.sleep(_POLL_S)
 
 
-def _refine_and_learn(home: Home, truth_path: Path, stages: Stages) -> tuple[PairwiseScores, Training]:
+def _refine_and_learn(home: Home, truth_path: Path, stages: Stages) -> tuple[PairwiseScores, list[Training]]:
     with stages.stage("start Spark"):
         spark = spark_session("mangrove-demo")
     try:
@@ -128,17 +129,17 @@ def _refine_and_learn(home: Home, truth_path: Path, stages: Stages) -> tuple[Pai
         follow_people(home)
         mlflow = home.path(home.settings.mlflow)
         with stages.stage("train"):
-            trainings = [train(task, home.lake_root, mlflow) for task in NEXT_ACTIONS]
+            trainings = [one for _, one in train_each(TASKS.values(), home.lake_root, mlflow)]
         with stages.stage("score") as stage:
             # Too few people may give no model that beats the baselines; then nothing scores, and the gate says why.
-            has_one = any(Registry(mlflow, task.name).champion_version() is not None for task in NEXT_ACTIONS)
-            stage.rows = score(lake, mlflow).rows if has_one else 0
+            has_one = any(Registry(mlflow, name).champion_version() is not None for name in TASKS)
+            stage.rows = sum(one.rows for one in score(lake, mlflow)) if has_one else 0
         with stages.stage("check identity") as stage:
             identity = _identity_scores(lake, home, truth_path)
             stage.rows = identity.items
     finally:
         spark.stop()
-    return identity, trainings[0]
+    return identity, [one for one in trainings if isinstance(one, Training)]
 
 
 def _run_jobs(lake: Lake, stages: Stages) -> None:
@@ -166,7 +167,10 @@ def _ask(home: Home, stages: Stages) -> list[PrivateAnswer]:
     return answers
 
 
-def _model_scores(training: Training) -> tuple[ModelScore, ...]:
+def _model_scores(trainings: list[Training]) -> tuple[ModelScore, ...]:
+    training = next((one for one in trainings if one.task == HandOver.name), None)
+    if training is None:
+        return ()
     own = training.metrics
     scores = [ModelScore("model", own["auc"], own["log_loss"], champion=training.promoted)]
     scores += [ModelScore(name, rival["auc"], rival["log_loss"]) for name, rival in training.rivals.items()]

@@ -5,17 +5,20 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from ml.train import Training
 from services.demo.report import PrivateAnswer, ReportSummary
 
 
-def print_summary(console: Console, summary: ReportSummary, verdict: str, answers: Sequence[PrivateAnswer]) -> None:
+def print_summary(
+    console: Console, summary: ReportSummary, trainings: Sequence[Training], answers: Sequence[PrivateAnswer]
+) -> None:
     """Show what became of the events, how good identity and model are, and what the partner was told."""
-    console.print(_figures(summary, verdict))
+    console.print(_figures(summary, trainings))
     for answer in answers:
         console.print(_answer(answer))
 
 
-def _figures(summary: ReportSummary, verdict: str) -> Table:
+def _figures(summary: ReportSummary, trainings: Sequence[Training]) -> Table:
     shown = Table("what", "figure", title="Mangrove, from raw events to private answers")
     seconds = sum(stage.seconds for stage in summary.stages)
     shown.add_row("events sent", f"{summary.sent:,} in {seconds:.0f} s for all stages")
@@ -32,7 +35,8 @@ def _figures(summary: ReportSummary, verdict: str) -> Table:
         )
     for model in summary.models:
         shown.add_row(f"hand-over: {model.name}", f"AUC {model.auc:.3f}, log loss {model.log_loss:.3f}")
-    shown.add_row("gate", verdict)
+    for training in trainings:
+        shown.add_row(f"gate: {training.task}", training.sentence)
     shown.add_row(
         "planted personal data found on disk", f"{summary.planted_found:,} of {summary.planted:,} written forms"
     )

@@ -21,11 +21,12 @@ def test_every_moment_gets_what_each_champion_says_and_scoring_again_changes_not
     for task in (HandOver(), Resolution()):
         training = train(task, str(tmp_path / "lake"), tmp_path / "mlflow")
         Registry(tmp_path / "mlflow", task.name).promote(training.version)
-    assert score(lake, tmp_path / "mlflow").inserted == 3900 + 4000
+    (changes,) = score(lake, tmp_path / "mlflow")
+    assert changes.inserted == 3900 + 4000
     rows = lake.read(GOLD_PREDICTIONS).collect()
     assert {(r["model_name"], r["model_version"]) for r in rows} == {("handover", 1), ("resolution", 1)}
     assert all(0 <= r["probability"] <= 1 for r in rows)
     assert all(0 <= r["soon_s"] <= r["median_s"] <= r["late_s"] for r in rows)
     keys = lake.read(GOLD_FEATURES).select(*GOLD_FEATURES.key)
     assert lake.read(GOLD_PREDICTIONS).select(*GOLD_FEATURES.key).distinct().exceptAll(keys).isEmpty()
-    assert not score(lake, tmp_path / "mlflow").any
+    assert not any(one.any for one in score(lake, tmp_path / "mlflow"))

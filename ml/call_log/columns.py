@@ -1,0 +1,150 @@
+"""What each column of a foreign log is, by looking at it; and when each call arrived."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from ml.call_log import times
+from ml.call_log.reading import EventsWrong
+
+Kind = Literal["time", "date", "clock", "number", "category", "id", "constant"]
+_NUMBERS = 0.98
+_LOOKED_AT = 5_000
+_MANY = 200
+_LEAST_READABLE = 0.5
+_IS_ID = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|no|nr|number|phone|customer|caller|client|account|session)([^a-z]|$)")
+_IS_TIME = re.compile(r"(^ts$|time|date|epoch|start|begin|arriv|entry|enter|creat|received|stamp|时间|日期)")
+
+
+@dataclass(frozen=True, slots=True)
+class LogColumn:
+    """A column as it was understood.
+
+    `values` are datetimes for a time or date, whole seconds for a clock, floats for a number, text for the rest.
+    """
+
+    name: str
+    kind: Kind
+    values: pl.Series
+
+
+def understand(text: pl.Series, *, as_time: bool = False) -> LogColumn:
+    """Say what a column of text is.
+
+    Args:
+        text: The column, null where nothing is said.
+        as_time: Whether somebody said that it holds times; then numbers may be seconds since 1970 under any name.
+    """
+    known = text.drop_nulls()
+    if known.n_unique() < 2:
+        return LogColumn(text.name, "constant", text)
+    written = _written_time(text, known)
+    if written is not None:
+        return written
+    numbers = _numbers(text)
+    if len(numbers.drop_nulls()) < _NUMBERS * len(known):
+        distinct = known.n_unique()
+        is_id = distinct > len(known) / 2 or (distinct > _MANY and _says_id(text.name))
+        return LogColumn(text.name, "id" if is_id else "category", text)
+    moments = times.epochs(numbers)
+    if moments.null_count() < len(moments) and (as_time or _IS_TIME.search(text.name.lower())):
+        return LogColumn(text.name, "time", moments)
+    is_id = _counts_up_or_names(text.name, numbers.drop_nulls())
+    return LogColumn(text.name, "id", text) if is_id else LogColumn(text.name, "number", numbers)
+
+
+def _written_time(text: pl.Series, known: pl.Series) -> LogColumn | None:
+    kind = times.kind_of(known.gather_every(max(1, len(known) // _LOOKED_AT)))
+    if kind == "time":
+        return LogColumn(text.name, kind, times.moments(text))
+    if kind == "date":
+        return LogColumn(text.name, kind, times.days(text).cast(pl.Datetime("us")))
+    return LogColumn(text.name, kind, times.clock_seconds(text)) if kind == "clock" else None
+
+
+def _numbers(text: pl.Series) -> pl.Series:
+    made = text.cast(pl.Float64, strict=False)
+    decimal_comma = text.str.replace(r"^(-?\d+),(\d+)$", "$1.$2").cast(pl.Float64, strict=False)
+    return (made if made.null_count() <= decimal_comma.null_count() else decimal_comma).fill_nan(None)
+
+
+def _counts_up_or_names(name: str, known: pl.Series) -> bool:
+    """Whether whole numbers name the row, as a running number or an account does."""
+    if not bool((known == known.floor()).all()):
+        return False
+    distinct = known.n_unique()
+    named = _says_id(name) and distinct > min(_MANY, len(known) / 10)
+    return named or (distinct == len(known) and bool((known.diff().drop_nulls() == 1).all()))
+
+
+def _says_id(name: str) -> bool:
+    return bool(_IS_ID.search(name.lower().replace("_", " ")))
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When each call arrived, in local time, null where it cannot be read.
+
+    `columns` are those that say it. `has_clock` is false where only the days are known.
+    """
+
+    at: pl.Series
+    columns: tuple[str, ...]
+    has_clock: bool
+
+
+def arrival_of(columns: Sequence[LogColumn], asked: str | None) -> Arrival:
+    """Find when calls arrived: a column of times, or the first of the clocks with a column of days.
+
+    Args:
+        columns: All columns.
+        asked: The column that the user named, None to look for it.
+
+    Raises:
+        EventsWrong: if no times are found, or fewer than half of the rows have one.
+    """
+    by_kind = {kind: [one for one in columns if one.kind == kind] for kind in ("time", "date", "clock")}
+    named = next((one for one in columns if one.name == asked), None)
+    if named is not None and named.kind not in by_kind:
+        raise EventsWrong(
+            "The times of --time cannot be read. Write them as 2026-01-31 09:30:00, or name another column."
+        )
+    whole = named if named is not None and named.kind == "time" else _earliest(by_kind["time"]) if not named else None
+    if whole is not None:
+        return _checked(Arrival(whole.values, (whole.name,), True))
+    day = named if named is not None and named.kind == "date" else _earliest(by_kind["date"])
+    clock = named if named is not None and named.kind == "clock" else _first_clock(by_kind["clock"])
+    if day is None:
+        raise EventsWrong("No column of the events says on which day a call arrived. Name one with --time.")
+    if clock is None:
+        return _checked(Arrival(day.values, (day.name,), False))
+    return _checked(Arrival(times.joined(day.values.dt.date(), clock.values), (day.name, clock.name), True))
+
+
+def _checked(arrival: Arrival) -> Arrival:
+    if arrival.at.null_count() > (1 - _LEAST_READABLE) * len(arrival.at):
+        raise EventsWrong(
+            "Fewer than half of the calls have a time that can be read. Write times as 2026-01-31 09:30:00, or name "
+            "another column with --time."
+        )
+    return arrival
+
+
+def _earliest(columns: Sequence[LogColumn]) -> LogColumn | None:
+    """The fullest column; of those as full, the one with the earliest times."""
+    filled = [one for one in columns if one.values.null_count() <= 0.02 * len(one.values)] or list(columns)
+    return min(filled, key=lambda one: (one.values.cast(pl.Int64).mean() or 0, one.name), default=None)
+
+
+def _first_clock(columns: Sequence[LogColumn]) -> LogColumn | None:
+    """The clock that runs through the day and is the first to be read; durations stay near 0:00:00."""
+    of_day = [one for one in columns if (one.values > 0).sum() > 0.9 * len(one.values) and _spread(one) > 3600]
+    return min(of_day, key=lambda one: (one.values.mean(), one.name), default=None)
+
+
+def _spread(column: LogColumn) -> float:
+    spread = column.values.std()
+    return float(spread) if isinstance(spread, float) else 0.0

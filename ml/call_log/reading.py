@@ -1,0 +1,73 @@
+"""Reading a CSV file of calls that nobody has described: encoding, separator, blanks."""
+
+from pathlib import Path
+
+import polars as pl
+
+from privacy.errors import MangroveError
+
+_SEPARATORS = (",", ";", "\t", "|")
+_ENCODINGS = ("utf-8-sig", "gb18030", "latin-1")
+_BLANKS = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?", "\\n")
+_MOST_IN_A_CELL = 10_000
+_LOOKED_AT = 65_536
+
+
+class EventsWrong(MangroveError):
+    """The file of events, or what was asked of it, cannot be used."""
+
+    reason = "EVENTS_WRONG"
+
+
+def read_events(path: Path) -> pl.DataFrame:
+    """Read a CSV file: every column as trimmed text, null where nothing is said.
+
+    UTF-8, UTF-16, GB 18030 and Latin-1 are understood, and commas, semicolons, tabs and bars between the cells.
+
+    Raises:
+        EventsWrong: if the file is not there, is no table, is empty, or has a cell of more than 10,000 characters.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        raise EventsWrong("The file of events cannot be read. Give the path of a CSV file.") from None
+    text = _decoded(raw)
+    first = text[:_LOOKED_AT].lstrip("\ufeff\r\n ").split("\n", 1)[0]
+    if not first.strip() or "\0" in first:
+        raise EventsWrong("The file of events holds no table. Give a CSV file whose first line names the columns.")
+    separator = max(_SEPARATORS, key=first.count)
+    try:
+        frame = pl.read_csv(
+            text.lstrip("\ufeff\r\n ").encode(),
+            separator=separator,
+            infer_schema=False,
+            truncate_ragged_lines=True,
+        )
+    except pl.exceptions.PolarsError:
+        raise EventsWrong(
+            "The file of events is no table. Check its quotes, and that all lines have as many cells."
+        ) from None
+    if frame.is_empty():
+        raise EventsWrong("The file of events has no rows below its first line. Give a log with calls in it.")
+    longest = frame.select(pl.max_horizontal(pl.all().str.len_chars().max().fill_null(0))).item()
+    if longest > _MOST_IN_A_CELL:
+        raise EventsWrong(
+            f"A cell of the events holds more than {_MOST_IN_A_CELL:,} characters. Look for a quote that is not closed."
+        )
+    frame = frame.rename({name: " ".join(name.split()) for name in frame.columns})
+    trimmed = pl.all().str.strip_chars(" \t\r\n\"'")
+    return frame.select(trimmed).select(
+        pl.when(pl.col(name).str.to_lowercase().is_in(_BLANKS)).then(None).otherwise(pl.col(name)).alias(name)
+        for name in frame.columns
+    )
+
+
+def _decoded(raw: bytes) -> str:
+    if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return raw.decode("utf-16", errors="replace")
+    for encoding in _ENCODINGS:
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise EventsWrong("The file of events is in an unknown encoding. Save it as UTF-8.")

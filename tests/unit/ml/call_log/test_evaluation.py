@@ -1,0 +1,139 @@
+"""The evaluation of a foreign log: close to the best possible, no leaks, and the same in any order and spelling."""
+
+import polars as pl
+import pytest
+from sklearn.metrics import roc_auc_score
+from typer import Typer
+from typer.testing import CliRunner
+
+from ml.call_log.commands import events as events_command
+from ml.call_log.evaluation import Question, evaluate_events
+from services.simulator.contacts import ContactLaw, Contacts
+from tests.unit.ml.call_log.logs import classic_log
+
+AFTERWARDS = {"ser_start", "ser_exit", "ser_time", "server"}
+
+
+@pytest.fixture(scope="module")
+def contacts():
+    return Contacts.generate(ContactLaw(days=70, per_day=250, country=""), seed=2)
+
+
+@pytest.fixture(scope="module")
+def generated(contacts, tmp_path_factory):
+    path = tmp_path_factory.mktemp("log") / "log.csv"
+    contacts.write_call_log(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def classic(tmp_path_factory):
+    path = tmp_path_factory.mktemp("classic") / "log.txt"
+    classic_log().write_csv(path, separator="\t")
+    return path
+
+
+@pytest.fixture(scope="module")
+def of_classic(classic):
+    return evaluate_events(classic, Question("outcome", positive="hang"))
+
+
+def _best_auc(contacts, chance):
+    last = int(len(chance) * 0.8)
+    return roc_auc_score(contacts.log["abandoned"].to_numpy()[last:], chance[last:])
+
+
+@pytest.mark.parametrize(("ignored", "truth"), [((), "chance_after_wait"), (("waited_s",), "chance")])
+def test_abandonment_is_predicted_within_two_points_of_the_best_possible(contacts, generated, ignored, truth):
+    found = evaluate_events(generated, Question("abandoned", ignore=ignored))
+    measured = found.prediction.metrics
+    assert measured["model"]["auc"] >= _best_auc(contacts, getattr(contacts, truth)) - 0.02
+    assert measured["model"]["ece"] <= 0.03
+    assert measured["model"]["log_loss"] < min(measured[name]["log_loss"] for name in ("majority", "rule"))
+    assert found.left_out["talk_s"].startswith("by itself")
+    assert ("waited_s" in found.used) != ("waited_s" in ignored)
+
+
+def test_contacts_are_forecast_a_fifth_better_than_by_the_week_before(generated, contacts):
+    volume = evaluate_events(generated, Question("abandoned")).volume
+    assert volume is not None
+    assert volume.wapes["model"] < 0.8 * volume.wapes["seasonal_naive"]
+    assert volume.busy["model"] < volume.wapes["model"]
+    assert volume.days == contacts.law.days
+
+
+def test_columns_of_a_classic_log_are_understood(of_classic):
+    assert of_classic.arrival == ("date", "vru_entry")
+    assert set(of_classic.left_out) >= AFTERWARDS
+    assert {"q_time", "q_start", "type"} <= set(of_classic.used)
+    assert 0.7 < of_classic.prediction.metrics["model"]["auc"] < 0.99
+    assert set(of_classic.late) == {"vru_exit", "q_start", "q_exit", "q_time"}
+    assert of_classic.dropped == 0
+    assert of_classic.volume is not None
+
+
+def test_a_column_that_was_filled_in_afterwards_leaks_in_any_disguise(classic, of_classic, tmp_path):
+    log = pl.read_csv(classic, separator="\t", infer_schema=False)
+    hang = pl.col("outcome") == "HANG"
+    seconds = pl.col("q_time").cast(pl.Int64)
+    disguised = log.select(
+        "date",
+        "vru_entry",
+        "type",
+        "q_time",
+        "outcome",
+        total=seconds + pl.when(hang).then(0).otherwise(60 + seconds % 50),
+        survey=pl.when(~hang & (seconds % 3 == 0)).then(pl.lit("4")).otherwise(pl.lit("")),
+        copied=pl.when(hang).then(pl.lit("lost")).otherwise(pl.lit("ok")),
+    )
+    disguised.write_csv(tmp_path / "log.csv")
+    found = evaluate_events(tmp_path / "log.csv", Question("outcome", positive="HANG"))
+    assert {"total", "survey", "copied"} <= set(found.left_out)
+    assert "q_time" in found.used
+    assert found.prediction.metrics["model"]["auc"] < 0.99
+
+
+def test_order_separator_and_encoding_do_not_matter(classic, of_classic, tmp_path):
+    log = pl.read_csv(classic, separator="\t", infer_schema=False).sample(fraction=1, shuffle=True, seed=3)
+    text = log.write_csv(separator=";").replace("\n", "\r\n")
+    (tmp_path / "log.csv").write_bytes(text.encode("utf-16"))
+    again = evaluate_events(tmp_path / "log.csv", Question("outcome", time="vru_entry", positive="HANG"))
+    assert again.prediction.metrics == of_classic.prediction.metrics
+    assert again.volume == of_classic.volume
+
+
+def test_the_outcome_of_a_call_changes_nothing_before_it(classic, tmp_path):
+    from ml.call_log.columns import arrival_of, understand
+    from ml.call_log.features import build_inputs
+    from ml.call_log.reading import read_events
+
+    log = read_events(classic).sort("date", pl.col("vru_entry").str.zfill(8)).head(3000)
+    cut = 2000
+    later = pl.int_range(pl.len()) >= cut
+    changed = log.with_columns(
+        pl.when(later).then(pl.lit("0")).otherwise("q_time").alias("q_time"),
+        *(pl.when(later).then("vru_exit").otherwise(name).alias(name) for name in ("q_exit", "ser_exit")),
+    )
+
+    def inputs(rows, flip):
+        target = (rows["outcome"] == "HANG").cast(pl.Float64).to_numpy().copy()
+        target[cut:] = 1 - target[cut:] if flip else target[cut:]
+        columns = [understand(rows[name]) for name in rows.columns if name != "outcome"]
+        return build_inputs(columns, arrival_of(columns, None), target, 1000)
+
+    first, second = inputs(log, False), inputs(changed, True)
+    assert first.names == second.names
+    assert first.values[:cut] == pytest.approx(second.values[:cut], nan_ok=True)
+
+
+def test_the_command_shows_figures_columns_and_baselines(classic, tmp_path):
+    app = Typer()
+    app.command()(events_command)
+    shown = CliRunner().invoke(app, ["--events", str(classic), "--target", "outcome", "--positive", "HANG"])
+    assert shown.exit_code == 0, shown.output
+    for word in ("AUC", "majority", "rule", "linear", "WAPE", "seasonal_naive", "left out", "q_time"):
+        assert word in shown.output
+    assert "ANA" not in shown.output
+    missing = CliRunner().invoke(app, ["--events", str(tmp_path / "none.csv"), "--target", "outcome"])
+    assert missing.exit_code == 1
+    assert "cannot be read" in missing.output
