@@ -8,9 +8,9 @@ import pandas as pd
 
 from ml.evaluate import evaluate
 from ml.satisfaction.dialogues import WHOLE, Dialogue, NothingLabelled, Turn, put_together
-from ml.satisfaction.evaluation import MODEL, split_by_conversation
+from ml.satisfaction.evaluation import MODEL, split_by
 from ml.satisfaction.model import SatisfactionModel, fit_baselines, fit_model
-from ml.satisfaction.moments import LEVEL, labelled, labels_of, moments_of
+from ml.satisfaction.moments import CONVERSATION, LEVEL, labelled, labels_of, moments_of
 
 TURNS = 3
 DISSATISFIED = 0
@@ -62,7 +62,7 @@ def cross_validate_ahead(dialogues: Sequence[Dialogue], folds: int = 5) -> Ahead
     if len(np.unique(labels)) < _LEVELS:
         raise NothingLabelled("Give dialogues in which some customers, and not all, become dissatisfied.")
     measured: dict[str, list[dict[str, float]]] = {}
-    for train, test in split_by_conversation(frame, folds):
+    for train, test in split_by(frame, CONVERSATION, folds):
         known, unseen = frame.iloc[train], frame.iloc[test]
         for name, model in {MODEL: fit_model(known, _LEVELS), **fit_baselines(known, _LEVELS)}.items():
             measured.setdefault(name, []).append(evaluate(labels[test], model.predict_proba(unseen)[:, 1]))

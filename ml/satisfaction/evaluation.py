@@ -1,4 +1,8 @@
-"""How well satisfaction is told: five folds that share no conversation, or a file to learn from and one to test on."""
+"""How well satisfaction is told: five folds, or a file to learn from and one to test on.
+
+Folds are cut by dialogue, or by conversation, which is stricter: files hold overlapping windows of a conversation, so
+that a model may have seen, in another dialogue, the messages that it is tested on.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +16,7 @@ from sklearn.model_selection import GroupKFold
 from ml.evaluate import expected_calibration_error
 from ml.satisfaction.dialogues import Dialogue, NothingLabelled, levels_of
 from ml.satisfaction.model import SETTINGS, fit_baselines, fit_model
-from ml.satisfaction.moments import CONVERSATION, labelled, labels_of, learning_moments, moments_of
+from ml.satisfaction.moments import CONVERSATION, DIALOGUE, labelled, labels_of, learning_moments, moments_of
 from ml.task import Floats
 
 MODEL = "model"
@@ -50,19 +54,21 @@ class Result:
         return self.by_model[MODEL]
 
 
-def cross_validate(dialogues: Sequence[Dialogue], folds: int = 5) -> Result:
-    """Measure on every judged turn, each by models that saw nothing of its conversation.
+def cross_validate(dialogues: Sequence[Dialogue], by: str = DIALOGUE, folds: int = 5) -> Result:
+    """Measure on every judged turn, each by models that saw nothing of its dialogue or of its conversation.
 
     Args:
         dialogues: All there are, in any order.
-        folds: Into how many parts conversations are cut.
+        by: `DIALOGUE` or `CONVERSATION`: what is never split. Dialogues of one conversation share messages, and a
+            label now and then; figures by conversation are what to expect of customers who were never heard.
+        folds: Into how many parts they are cut.
 
     Raises:
         NothingLabelled: if nothing is judged, or in too few conversations.
     """
     levels, frame = levels_of(dialogues), learning_moments(dialogues)
     said: dict[str, Floats] = {}
-    for train, test in split_by_conversation(frame, folds):
+    for train, test in split_by(frame, by, folds):
         for name, probabilities in _said(frame.iloc[train], frame.iloc[test], levels).items():
             said.setdefault(name, np.zeros((len(frame), levels)))[test] = probabilities
     return _result(frame, said, levels)
@@ -81,20 +87,20 @@ def evaluate(train: Sequence[Dialogue], test: Sequence[Dialogue]) -> Result:
     return _result(frame, _said(learning_moments(train), frame, levels), levels)
 
 
-def split_by_conversation(
-    frame: pd.DataFrame, folds: int
+def split_by(
+    frame: pd.DataFrame, by: str, folds: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Yield the places of the rows to learn from and to test on; no conversation is in both.
+    """Yield the places of the rows to learn from and to test on; nothing in the column `by` is in both.
 
     Raises:
-        NothingLabelled: if there are fewer conversations than folds.
+        NothingLabelled: if the column has fewer values than there are folds.
     """
-    conversations = frame[CONVERSATION].to_numpy()
-    found = len(np.unique(conversations))
+    groups = frame[by].to_numpy()
+    found = len(np.unique(groups))
     if found < max(2, folds):
         raise NothingLabelled(f"{found} conversations have judged turns, at least {folds} are needed. Give more.")
     cut = GroupKFold(folds, shuffle=True, random_state=SETTINGS["random_state"])
-    yield from cut.split(frame, groups=conversations)
+    yield from cut.split(frame, groups=groups)
 
 
 def quality(labels: npt.ArrayLike, probabilities: Floats) -> Quality:

@@ -9,8 +9,9 @@ import pandas as pd
 from ml.satisfaction.dialogues import Dialogue, conversations_of
 from ml.satisfaction.signals import SIGNALS, signals_of
 
-SAID, ANSWERED = "said", "answered"
-"""The columns of the texts: what the customer wrote, and the agent's answer before it. They are never stored."""
+SAID, ANSWERED, BEFORE, EARLIER = TEXTS = ("said", "answered", "said_before", "said_earlier")
+"""The columns of the texts: what the customer wrote, the agent's answer before it, and the customer's two messages
+before. They are never stored."""
 
 DIALOGUE, CONVERSATION, TURN, LEVEL = "dialogue_id", "conversation", "turn_number", "level"
 
@@ -27,8 +28,15 @@ def moments_of(dialogues: Sequence[Dialogue]) -> pd.DataFrame:
         LEVEL: [np.nan if turn.satisfaction is None else float(turn.satisfaction) for turn in turns],
         SAID: [turn.user for turn in turns],
         ANSWERED: [text for one in dialogues for text in ("", *(turn.agent for turn in one.turns[:-1]))],
+        BEFORE: [text for one in dialogues for text in _users_before(one, 1)],
+        EARLIER: [text for one in dialogues for text in _users_before(one, 2)],
     }
     return pd.concat([pd.DataFrame(named), frame], axis=1)
+
+
+def _users_before(dialogue: Dialogue, lag: int) -> list[str]:
+    users = [turn.user for turn in dialogue.turns]
+    return ([""] * lag + users)[: len(users)]
 
 
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:

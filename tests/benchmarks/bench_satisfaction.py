@@ -19,7 +19,7 @@ from ml.satisfaction.ahead import cross_validate_ahead
 from ml.satisfaction.dialogues import Dialogue, levels_of, put_together, read_dialogues
 from ml.satisfaction.evaluation import cross_validate
 from ml.satisfaction.model import SETTINGS, fit_model
-from ml.satisfaction.moments import SAID, labels_of, learning_moments, moments_of
+from ml.satisfaction.moments import CONVERSATION, DIALOGUE, SAID, labels_of, learning_moments, moments_of
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 NAMES = ("jddc", "mwoz", "sgd", "redial")
@@ -31,9 +31,10 @@ def told(**facts: object) -> None:
 
 
 def quality(name: str, dialogues: tuple[Dialogue, ...]) -> None:
-    result = cross_validate(dialogues)
-    for model, measured in result.by_model.items():
-        told(benchmark="satisfaction", file=name, model=model, turns=result.turns, **asdict(measured))
+    for by in (DIALOGUE, CONVERSATION):
+        result = cross_validate(dialogues, by)
+        for model, measured in result.by_model.items():
+            told(benchmark="satisfaction", file=name, folds_by=by, model=model, turns=result.turns, **asdict(measured))
     ahead = cross_validate_ahead(dialogues)
     for model, measures in ahead.by_model.items():
         told(benchmark="ahead", file=name, model=model, moments=ahead.moments, share=ahead.share, **measures)

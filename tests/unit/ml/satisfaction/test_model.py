@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from ml.satisfaction.ahead import cross_validate_ahead, moments_ahead
 from ml.satisfaction.dialogues import Dialogue, NothingLabelled, Turn
-from ml.satisfaction.evaluation import cross_validate, evaluate, quality, split_by_conversation
+from ml.satisfaction.evaluation import cross_validate, evaluate, quality, split_by
 from ml.satisfaction.levels import CUTS, NAMES, follow, level_of, slope_of
 from ml.satisfaction.model import fit_model, sharpened
-from ml.satisfaction.moments import CONVERSATION, LEVEL, learning_moments, moments_of
+from ml.satisfaction.moments import CONVERSATION, DIALOGUE, LEVEL, learning_moments, moments_of
 from ml.satisfaction.signals import SIGNALS, signals_of
 from tests.unit.ml.satisfaction.made_up import dialogues
 
@@ -72,11 +72,12 @@ def test_the_model_tells_levels_beyond_its_baselines():
     assert evaluate(dialogues(), dialogues(10, seed=4)).model.accuracy > 0.6
 
 
-def test_folds_share_no_conversation_and_hold_each_row_once():
+@pytest.mark.parametrize("by", [CONVERSATION, DIALOGUE])
+def test_folds_share_nothing_that_must_not_be_split_and_hold_each_row_once(by):
     frame = learning_moments(dialogues())
     tested = []
-    for train, test in split_by_conversation(frame, 5):
-        assert not set(frame.iloc[train][CONVERSATION]) & set(frame.iloc[test][CONVERSATION])
+    for train, test in split_by(frame, by, 5):
+        assert not set(frame.iloc[train][by]) & set(frame.iloc[test][by])
         tested += list(test)
     assert sorted(tested) == list(range(len(frame)))
 
