@@ -87,9 +87,7 @@ def evaluate(train: Sequence[Dialogue], test: Sequence[Dialogue]) -> Result:
     return _result(frame, _said(learning_moments(train), frame, levels), levels)
 
 
-def split_by(
-    frame: pd.DataFrame, by: str, folds: int
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+def split_by(frame: pd.DataFrame, by: str, folds: int) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Yield the places of the rows to learn from and to test on; nothing in the column `by` is in both.
 
     Raises:

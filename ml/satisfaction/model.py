@@ -1,21 +1,22 @@
-"""The learner of satisfaction: randomised trees over signals and what a linear model of hashed n-grams says."""
+"""The learner of satisfaction: a linear model of hashed n-grams and randomised trees over signals, pooled."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
+from scipy.special import softmax
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from ml.satisfaction.dialogues import NothingLabelled
-from ml.satisfaction.moments import ANSWERED, CONVERSATION, SAID, labels_of
+from ml.satisfaction.moments import ANSWERED, BEFORE, CONVERSATION, EARLIER, SAID, TEXTS, labels_of
 from ml.satisfaction.signals import SIGNALS
 from ml.task import Floats
 
@@ -23,9 +24,10 @@ SETTINGS: dict[str, Any] = {
     "hashed_features": 1 << 14,
     "ngrams": (1, 2),
     "tokens": r"[a-z0-9']+|[\u4e00-\u9fff]|[?!？！]",
-    "linear_c": 0.5,
+    "text_weights": {SAID: 1.0, ANSWERED: 1.0, BEFORE: 0.7, EARLIER: 0.5},
+    "linear_c": 1.0,
     "signal_weight": 0.07,
-    "trees": 200,
+    "trees": 120,
     "min_samples_leaf": 5,
     "max_features": 0.2,
     "inner_folds": 5,
@@ -46,31 +48,31 @@ class Says(Protocol):
 
 
 class SatisfactionModel:
-    """Calibrated probabilities of levels: extremely randomised trees, sharpened by a temperature.
+    """Calibrated probabilities of levels: what a linear model and extremely randomised trees say, pooled.
 
-    The trees see the signals and what the linear model says. They hold thresholds of signals and the linear model
-    weights of hashed n-grams: no text and no word of what it learned from.
+    The linear model holds weights of hashed n-grams, the trees thresholds of signals: no text and no word of what they
+    learned from. `weights` are theirs in the pool.
     """
 
-    def __init__(self, linear: "LinearModel", trees: ExtraTreesClassifier, temperature: float) -> None:
+    def __init__(self, linear: "LinearModel", trees: ExtraTreesClassifier, weights: Floats) -> None:
         self.linear = linear
         self.trees = trees
-        self.temperature = temperature
+        self.weights = weights
 
     def predict_proba(self, frame: pd.DataFrame) -> Floats:
         """Return (rows, levels): the probability of each level of moments."""
-        return sharpened(self.by_trees(frame), self.temperature)
+        return pooled(self.by_each(frame), self.weights)
 
-    def by_trees(self, frame: pd.DataFrame) -> Floats:
-        """Return the probabilities before calibration."""
-        told = self.linear.predict_proba(frame)
-        return spread(self.trees, _with_told(frame, told), self.linear.levels)
+    def by_each(self, frame: pd.DataFrame) -> Floats:
+        """Return (2, rows, levels): the probabilities before they are pooled."""
+        linear = self.linear
+        return np.stack([linear.predict_proba(frame), spread(self.trees, _signals(frame), linear.levels)])
 
 
 class LinearModel:
-    """Multinomial logistic regression on hashed n-grams and standardised signals; a baseline by itself, too."""
+    """Logistic regression of each level on hashed n-grams and standardised signals; a baseline by itself, too."""
 
-    def __init__(self, levels: int, scaler: StandardScaler, regression: LogisticRegression) -> None:
+    def __init__(self, levels: int, scaler: StandardScaler, regression: OneVsRestClassifier) -> None:
         self.levels = levels
         self.scaler = scaler
         self.regression = regression
@@ -105,36 +107,33 @@ class RuleModel:
 def fit_model(frame: pd.DataFrame, levels: int) -> SatisfactionModel:
     """Fit on judged moments, in any order.
 
-    The trees (Geurts, Ernst, Wehenkel: Extremely randomized trees, 2006) see what the linear model says of
-    conversations that it did not learn from (stacked generalisation: Wolpert, Neural Networks 5, 1992), and the
-    temperature is set on conversations that the trees did not learn from.
+    The linear model knows texts, the trees (Geurts, Ernst, Wehenkel: Extremely randomized trees, 2006) how signals
+    act together. How much each counts is set by what they say of conversations that they did not learn from.
 
     Raises:
         NothingLabelled: if only one level occurs, or in fewer than five conversations.
     """
     frame = in_order(frame)
-    labels = labels_of(frame)
-    folds = _inner_folds(frame, labels)
-    by_linear = _held_out(frame, levels, folds, lambda train, test: fit_linear(train, levels).predict_proba(test))
-    inputs = _with_told(frame, by_linear)
-    by_trees = np.zeros_like(by_linear)
-    for train, test in folds:
-        by_trees[test] = spread(_trees().fit(inputs[train], labels[train]), inputs[test], levels)
-    temperature = fit_temperature(by_trees, labels)
-    return SatisfactionModel(fit_linear(frame, levels), _trees().fit(inputs, labels), temperature)
+    labels, signals = labels_of(frame), _signals(frame)
+    held_out = np.zeros((2, len(frame), levels))
+    for train, test in _inner_folds(frame, labels):
+        held_out[0, test] = fit_linear(frame.iloc[train], levels).predict_proba(frame.iloc[test])
+        held_out[1, test] = spread(_trees().fit(signals[train], labels[train]), signals[test], levels)
+    weights = fit_weights(held_out, labels)
+    return SatisfactionModel(fit_linear(frame, levels), _trees().fit(signals, labels), weights)
 
 
 def calibrated_on(model: SatisfactionModel, frame: pd.DataFrame) -> SatisfactionModel:
-    """Return the model with its temperature set on later moments."""
-    return SatisfactionModel(model.linear, model.trees, fit_temperature(model.by_trees(frame), labels_of(frame)))
+    """Return the model with its weights set on later moments."""
+    return SatisfactionModel(model.linear, model.trees, fit_weights(model.by_each(frame), labels_of(frame)))
 
 
 def fit_linear(frame: pd.DataFrame, levels: int) -> LinearModel:
     """Fit the linear model on judged moments, which must hold two levels."""
     frame = in_order(frame)
     scaler = StandardScaler().fit(frame[list(SIGNALS)].to_numpy())
-    regression = LogisticRegression(C=SETTINGS["linear_c"], max_iter=300, tol=1e-3)
-    return LinearModel(levels, scaler, regression.fit(_wide(frame, scaler), labels_of(frame)))
+    one = LogisticRegression(C=SETTINGS["linear_c"], solver="liblinear", dual=True, tol=0.05, random_state=0)
+    return LinearModel(levels, scaler, OneVsRestClassifier(one).fit(_wide(frame, scaler), labels_of(frame)))
 
 
 def fit_rule(frame: pd.DataFrame, levels: int) -> RuleModel:
@@ -152,9 +151,9 @@ def fit_baselines(frame: pd.DataFrame, levels: int) -> dict[str, Says]:
     }
 
 
-def hashed(texts: "pd.Series[str]") -> sparse.csr_matrix:
-    """Return the n-grams of texts as hashes, each row of length 1; a text that comes twice is hashed once."""
-    places, distinct = pd.factorize(texts)
+def hashed(frame: pd.DataFrame) -> list[sparse.csr_matrix]:
+    """Return hashed n-grams of each column of texts, rows of length 1; a text that comes twice is hashed once."""
+    places, distinct = pd.factorize(frame[list(TEXTS)].to_numpy(dtype=object).ravel(order="F"))
     vectorizer = HashingVectorizer(
         n_features=SETTINGS["hashed_features"],
         token_pattern=SETTINGS["tokens"],
@@ -162,12 +161,13 @@ def hashed(texts: "pd.Series[str]") -> sparse.csr_matrix:
         alternate_sign=False,
         binary=True,
     )
-    return vectorizer.transform(distinct)[places]
+    told = vectorizer.transform(distinct)
+    return [told[places[n * len(frame) : (n + 1) * len(frame)]] for n in range(len(TEXTS))]
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """Sort moments by what they are, so that the order in which they came does not matter."""
-    return frame.sort_values([CONVERSATION, SAID, ANSWERED, *SIGNALS], kind="stable").reset_index(drop=True)
+    return frame.sort_values([CONVERSATION, *TEXTS, *SIGNALS], kind="stable").reset_index(drop=True)
 
 
 def spread(classifier: Any, inputs: Any, levels: int) -> Floats:
@@ -177,33 +177,28 @@ def spread(classifier: Any, inputs: Any, levels: int) -> Floats:
     return told
 
 
-def sharpened(probabilities: Floats, temperature: float) -> Floats:
-    """Raise to 1 / temperature and bring to a sum of 1 (Guo et al., On Calibration of Modern Neural Networks, 2017)."""
-    raised = np.clip(probabilities, _LEAST, 1.0) ** (1 / temperature)
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+def pooled(probabilities: Floats, weights: Floats) -> Floats:
+    """Multiply the opinions, (opinions, rows, levels), each raised to its weight, and bring rows to a sum of 1.
+
+    A logarithmic pool (Genest and Zidek: Combining probability distributions, 1986); with one opinion it is a
+    temperature (Guo et al.: On calibration of modern neural networks, 2017).
+    """
+    told = np.tensordot(weights, np.log(np.clip(probabilities, _LEAST, 1.0)), axes=1)
+    return np.asarray(softmax(told, axis=1))
 
 
-def fit_temperature(probabilities: Floats, labels: npt.NDArray[np.int64]) -> float:
-    """Return the temperature, from 1/3 to 3, under which the labels are likeliest."""
+def fit_weights(probabilities: Floats, labels: npt.NDArray[np.int64]) -> Floats:
+    """Return the weights of the opinions, each from 0 to 3, under which the labels are likeliest."""
 
-    def loss(log_temperature: float) -> float:
-        said = sharpened(probabilities, float(np.exp(log_temperature)))
-        return float(-np.log(said[np.arange(len(labels)), labels]).mean())
+    def loss(weights: Floats) -> float:
+        said = np.clip(pooled(probabilities, weights)[np.arange(len(labels)), labels], _LEAST**2, 1.0)
+        return float(-np.log(said).mean())
 
-    widest = np.log(_WIDEST)
-    return float(np.exp(minimize_scalar(loss, bounds=(-widest, widest), method="bounded").x))
+    start = np.full(len(probabilities), 1 / len(probabilities))
+    return np.asarray(minimize(loss, start, bounds=[(0, _WIDEST)] * len(start), method="L-BFGS-B").x)
 
 
 Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
-
-
-def _held_out(
-    frame: pd.DataFrame, levels: int, folds: list[Fold], told: Callable[[pd.DataFrame, pd.DataFrame], Floats]
-) -> Floats:
-    said = np.zeros((len(frame), levels))
-    for train, test in folds:
-        said[test] = told(frame.iloc[train], frame.iloc[test])
-    return said
 
 
 def _inner_folds(frame: pd.DataFrame, labels: npt.NDArray[np.int64]) -> list[Fold]:
@@ -227,14 +222,14 @@ def _trees() -> ExtraTreesClassifier:
     )
 
 
-def _with_told(frame: pd.DataFrame, by_linear: Floats) -> npt.NDArray[np.float32]:
-    told = np.log(np.clip(by_linear, _LEAST, 1.0))
-    return np.hstack([frame[list(SIGNALS)].to_numpy(), told]).astype(np.float32)
+def _signals(frame: pd.DataFrame) -> npt.NDArray[np.float32]:
+    return frame[list(SIGNALS)].to_numpy().astype(np.float32)
 
 
 def _wide(frame: pd.DataFrame, scaler: StandardScaler) -> sparse.csr_matrix:
     signals = np.clip(scaler.transform(frame[list(SIGNALS)].to_numpy()), -_WIDEST, _WIDEST) * SETTINGS["signal_weight"]
-    return sparse.hstack([hashed(frame[SAID]), hashed(frame[ANSWERED]), sparse.csr_matrix(signals)], format="csr")
+    texts = [SETTINGS["text_weights"][name] * told for name, told in zip(TEXTS, hashed(frame), strict=True)]
+    return sparse.hstack([*texts, sparse.csr_matrix(signals)], format="csr")
 
 
 def _by_rule(frame: pd.DataFrame) -> npt.NDArray[np.int64]:

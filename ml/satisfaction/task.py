@@ -16,7 +16,7 @@ from ml.satisfaction.evaluation import losses, quality
 from ml.satisfaction.judged import EVENT_COLUMNS, LEVELS, MOMENT_COLUMNS, judged_moments
 from ml.satisfaction.levels import scores_of
 from ml.satisfaction.model import SETTINGS, SatisfactionModel, calibrated_on, fit_baselines, fit_model
-from ml.satisfaction.moments import ANSWERED, SAID, labels_of
+from ml.satisfaction.moments import TEXTS, labels_of
 from ml.satisfaction.signals import SIGNALS
 from ml.split import split_by_unit_and_time
 from ml.task import Floats, Rows, Split, Task
@@ -55,7 +55,7 @@ class Satisfaction(Task):
 
     def settings(self) -> Mapping[str, object]:
         """Return how the model is made."""
-        return {**SETTINGS, "levels": LEVELS, "calibration": "temperature"}
+        return {**SETTINGS, "levels": LEVELS, "calibration": "logarithmic pool"}
 
     def inputs(self) -> tuple[str, ...]:
         """Return the names of the signals; the n-grams have no names."""
@@ -66,7 +66,7 @@ class Satisfaction(Task):
         return split_by_unit_and_time(frame, unit=self.unit)
 
     def fit(self, split: Split) -> SatisfactionModel:
-        """Fit on the training slice and set the temperature on the later one."""
+        """Fit on the training slice and set the weights of the pool on the later one."""
         return calibrated_on(fit_model(split.train, LEVELS), split.calibrate)
 
     def baselines(self, split: Split) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Satisfaction(Task):
     def example(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return one input of medians, its texts empty."""
         medians = {name: [float(frame[name].astype("float64").median())] for name in SIGNALS}
-        return pd.DataFrame({SAID: [""], ANSWERED: [""], **medians})
+        return pd.DataFrame({**{name: [""] for name in TEXTS}, **medians})
 
 
 def _polars(rows: pa.Table) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from ml.satisfaction.ahead import cross_validate_ahead, moments_ahead
 from ml.satisfaction.dialogues import Dialogue, NothingLabelled, Turn
 from ml.satisfaction.evaluation import cross_validate, evaluate, quality, split_by
 from ml.satisfaction.levels import CUTS, NAMES, follow, level_of, slope_of
-from ml.satisfaction.model import fit_model, sharpened
+from ml.satisfaction.model import fit_model, fit_weights, pooled
 from ml.satisfaction.moments import CONVERSATION, DIALOGUE, LEVEL, learning_moments, moments_of
 from ml.satisfaction.signals import SIGNALS, signals_of
 from tests.unit.ml.satisfaction.made_up import dialogues
@@ -140,11 +140,21 @@ def test_a_dialogue_that_turns_good_is_followed_upwards(model):
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), st.floats(0.3, 3))
-def test_a_temperature_keeps_the_order_of_levels(weights, temperature):
+def test_opinions_that_agree_keep_the_order_of_levels(weights, weight):
     p = np.array([weights]) / np.sum(weights)
-    told = sharpened(p, temperature)
+    told = pooled(np.stack([p, p]), np.array([weight, 0.1]))
     assert told.sum() == pytest.approx(1)
     assert p[0][told[0].argmax()] == pytest.approx(p[0].max())
+
+
+def test_who_knows_nothing_has_no_weight_in_the_pool():
+    chance = np.random.default_rng(3)
+    labels = chance.integers(3, size=400)
+    knows, guesses = 0.1 + 0.7 * np.eye(3)[labels], chance.dirichlet(np.ones(3), 400)
+    weights = fit_weights(np.stack([knows, guesses]), labels)
+    assert weights[0] > 1
+    assert weights[1] < 0.1
+    assert pooled(np.stack([knows, guesses]), np.array([1.0, 0.0])) == pytest.approx(knows)
 
 
 def test_quality_of_a_hand_computed_case():
