@@ -1,4 +1,4 @@
-"""The judged turns of the lake's conversations: who may be learned from, what was said, and what it was judged."""
+"""The customers' messages in the lake: whose consent covers learning, what was said, and how it was judged."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pandas as pd
 import polars as pl
 
 from ml.satisfaction.dialogues import Dialogue, Turn
-from ml.satisfaction.moments import DIALOGUE, LEVEL, TURN, moments_of
+from ml.satisfaction.moments import DIALOGUE, TURN, labelled, moments_of
 
 LEVELS = 3
 EVENT_COLUMNS = (
@@ -21,8 +21,10 @@ MOMENT_COLUMNS = ("conversation_id", "turn", "person_id", "as_of", "channel", "l
 _TALK = "conversation_id"
 
 
-def judged_moments(events: pl.DataFrame, moments: pl.DataFrame) -> pd.DataFrame:
-    """One row for each judged customer message: texts, signals, level, whose it is and when; in order of time.
+def talked_moments(events: pl.DataFrame, moments: pl.DataFrame) -> pd.DataFrame:
+    """One row for each customer message: texts, signals, level (NaN if not judged), whose it is and when.
+
+    Conversations are left out whole unless consent covers learning in each customer message and in gold.features.
 
     The level is the turn's feedback (0 to 2) where a conversation has any; else its CSAT stands at its last message
     of the customer: 1 and 2 are dissatisfied, 3 is neutral, 4 and 5 are satisfied.
@@ -37,8 +39,12 @@ def judged_moments(events: pl.DataFrame, moments: pl.DataFrame) -> pd.DataFrame:
     whose = moments.select(MOMENT_COLUMNS).drop("may_learn").to_pandas().rename(columns={_TALK: DIALOGUE})
     whose = whose.rename(columns={"turn": TURN})
     frame[TURN] = frame[TURN] + 1
-    judged = frame[frame[LEVEL].notna()].merge(whose, on=[DIALOGUE, TURN], how="inner")
-    return judged.sort_values(["as_of", DIALOGUE, TURN]).reset_index(drop=True)
+    return frame.merge(whose, on=[DIALOGUE, TURN], how="inner").sort_values([DIALOGUE, TURN]).reset_index(drop=True)
+
+
+def judged_moments(events: pl.DataFrame, moments: pl.DataFrame) -> pd.DataFrame:
+    """The judged ones of `talked_moments`, in order of time."""
+    return labelled(talked_moments(events, moments)).sort_values(["as_of", DIALOGUE, TURN]).reset_index(drop=True)
 
 
 def _allowed(events: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
@@ -47,7 +53,7 @@ def _allowed(events: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
     refused = events.filter(by_customer & ~pl.col("purposes").list.contains("learning").fill_null(False))
     allowed = moments.group_by(_TALK).agg(pl.col("may_learn").all()).filter("may_learn").select(_TALK)
     return (
-        events.filter(pl.col("party").is_not_null() | pl.col("feedback_kind").is_in(["turn", "csat"]))
+        events.filter((pl.col("event_type") == "message_sent") | pl.col("feedback_kind").is_in(["turn", "csat"]))
         .join(allowed, on=_TALK, how="semi")
         .join(refused, on=_TALK, how="anti")
     )

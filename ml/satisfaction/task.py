@@ -13,15 +13,15 @@ from matplotlib.figure import Figure
 from ml import plots
 from ml.evaluate import excess_calibration_error
 from ml.satisfaction.evaluation import losses, quality
-from ml.satisfaction.judged import EVENT_COLUMNS, LEVELS, MOMENT_COLUMNS, judged_moments
-from ml.satisfaction.levels import scores_of
+from ml.satisfaction.judged import EVENT_COLUMNS, LEVELS, MOMENT_COLUMNS, judged_moments, talked_moments
+from ml.satisfaction.levels import level_of, scores_of, slope_of
 from ml.satisfaction.model import SETTINGS, SatisfactionModel, calibrated_on, fit_baselines, fit_model
-from ml.satisfaction.moments import TEXTS, labels_of
+from ml.satisfaction.moments import DIALOGUE, LEVEL, TEXTS, TURN, labels_of
 from ml.satisfaction.signals import SIGNALS
-from ml.split import split_by_unit_and_time
+from ml.split import NotEnoughToLearn, split_by_unit_and_time
 from ml.task import Floats, Rows, Split, Task
-from spark_jobs.lake.snapshot import read_snapshot
-from spark_jobs.lake.tables import GOLD_FEATURES, SILVER_EVENTS
+from spark_jobs.lake.snapshot import Snapshot, read_snapshot
+from spark_jobs.lake.tables import GOLD_FEATURES, GOLD_SATISFACTION, SILVER_EVENTS
 
 
 class Satisfaction(Task):
@@ -41,6 +41,7 @@ class Satisfaction(Task):
     unit = "person_id"
     slice_by = ("channel", "language")
     headline = "accuracy"
+    output = GOLD_SATISFACTION
 
     def rows(self, lake_root: str) -> Rows:
         """Read the judged turns of conversations whose consent covers learning.
@@ -48,10 +49,22 @@ class Satisfaction(Task):
         Consent is judged where gold.features is made; a conversation with a message since then that does not allow
         learning is left out, too.
         """
-        events = read_snapshot(lake_root, SILVER_EVENTS, EVENT_COLUMNS)
-        moments = read_snapshot(lake_root, GOLD_FEATURES, MOMENT_COLUMNS)
+        events, moments = _read(lake_root)
         versions = {SILVER_EVENTS.name: events.version, GOLD_FEATURES.name: moments.version}
-        return Rows(judged_moments(_polars(events.rows), _polars(moments.rows)), versions)
+        return Rows(judged_moments(_polars(events), _polars(moments)), versions)
+
+    def scored(self, lake_root: str, model: SatisfactionModel, version: int) -> pa.Table:
+        """Return score, level and slope at every message of the conversations that `rows` may read."""
+        events, moments = _read(lake_root)
+        frame = talked_moments(_polars(events), _polars(moments))
+        told = frame[[DIALOGUE, TURN]].rename(columns={DIALOGUE: "conversation_id", TURN: "turn"})
+        told["model_version"] = version
+        told["score"] = scores_of(model.predict_proba(frame))
+        told["level"] = [level_of(score) for score in told["score"]]
+        told["slope"] = told.groupby("conversation_id")["score"].transform(
+            lambda scores: [slope_of(scores.to_numpy()[: place + 1]) for place in range(len(scores))]
+        )
+        return pa.Table.from_pandas(told, GOLD_SATISFACTION.schema, preserve_index=False)
 
     def settings(self) -> Mapping[str, object]:
         """Return how the model is made."""
@@ -62,8 +75,15 @@ class Satisfaction(Task):
         return SIGNALS
 
     def split(self, frame: pd.DataFrame) -> Split:
-        """Cut rows into slices by person and time."""
-        return split_by_unit_and_time(frame, unit=self.unit)
+        """Cut rows into slices by person and time.
+
+        Raises:
+            NotEnoughToLearn: if there are few rows, or the earliest are of one level.
+        """
+        split = split_by_unit_and_time(frame, unit=self.unit)
+        if split.train[LEVEL].nunique() < 2 or split.calibrate.empty or split.test.empty:
+            raise NotEnoughToLearn("The judged turns are of one level, or of few people. Collect more feedback.")
+        return split
 
     def fit(self, split: Split) -> SatisfactionModel:
         """Fit on the training slice and set the weights of the pool on the later one."""
@@ -109,8 +129,13 @@ class Satisfaction(Task):
         return pd.DataFrame({**{name: [""] for name in TEXTS}, **medians})
 
 
-def _polars(rows: pa.Table) -> pl.DataFrame:
-    return pl.DataFrame(rows)
+def _read(lake_root: str) -> tuple[Snapshot, Snapshot]:
+    events = read_snapshot(lake_root, SILVER_EVENTS, EVENT_COLUMNS)
+    return events, read_snapshot(lake_root, GOLD_FEATURES, MOMENT_COLUMNS)
+
+
+def _polars(snapshot: Snapshot) -> pl.DataFrame:
+    return pl.DataFrame(snapshot.rows)
 
 
 def _scores_plot(labels: npt.NDArray[np.int64], scores: Floats) -> Figure:
