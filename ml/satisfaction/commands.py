@@ -40,6 +40,7 @@ def evaluate_satisfaction(train: Train, test: Test = None) -> None:
             ahead = cross_validate_ahead(dialogues)
     title = f"dissatisfied within three turns: {ahead.moments} moments, {ahead.share:.1%} are"
     console.print(metrics_table(title, ahead.by_model))
+    console.print(f"Ranked by the true level at the moment, AUC would be {ahead.known_auc:.3f}.")
 
 
 def _show(result: "Result", how: str) -> None:
