@@ -29,8 +29,8 @@ class AheadResult:
     `by_model` has AUC, log loss, Brier score, calibration error and average precision of the model and the baselines,
     each the mean over the folds: ranked together, folds whose shares differ put even the majority off 0.5.
     `pooled_auc` is the model's with all folds ranked together. `known_auc` is that of somebody who knows the true
-    level at the moment (where it was judged) and nothing else; NaN if all judged moments ended alike. A model must
-    first guess that level from texts, so little above it is to be had.
+    level at the moment (where it was judged) and nothing else, NaN if all judged moments ended alike. It is a measure
+    to compare with and no bound: texts can tell more than one level does.
     """
 
     moments: int
