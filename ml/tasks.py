@@ -6,12 +6,15 @@ from pathlib import Path
 from ml.demand.task import Demand
 from ml.journey_outcome.task import JourneyOutcome
 from ml.next_action.task import Abandonment, Escalation, HandOver, NextAction, Resolution
+from ml.satisfaction.task import Satisfaction
 from ml.segments.task import Segments
 from ml.task import Task
 from privacy.errors import MangroveError
 
 NEXT_ACTIONS: tuple[NextAction, ...] = (HandOver(), Abandonment(), Escalation(), Resolution())
-TASKS: Mapping[str, Task] = {task.name: task for task in (*NEXT_ACTIONS, JourneyOutcome(), Segments(), Demand())}
+TASKS: Mapping[str, Task] = {
+    task.name: task for task in (*NEXT_ACTIONS, JourneyOutcome(), Satisfaction(), Segments(), Demand())
+}
 
 
 class TaskUnknown(MangroveError):

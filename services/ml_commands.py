@@ -8,6 +8,7 @@ import typer
 
 from ml import commands as models
 from ml.call_log.commands import events
+from ml.satisfaction.commands import evaluate_satisfaction
 from services.options import DEFAULT_HOME, HomeOption
 from services.settings import Home
 from spark_jobs.commands import MasterOption
@@ -53,6 +54,9 @@ def task(name: TaskName, home: HomeOption = DEFAULT_HOME) -> None:
     models.evaluate(name, *_places(home))
 
 
+evaluate_app.command("satisfaction", epilog="Example: mangrove ml evaluate satisfaction --train dialogues.jsonl")(
+    evaluate_satisfaction
+)
 evaluate_app.command(epilog="Example: mangrove ml evaluate events --events calls.csv --target abandoned")(events)
 
 

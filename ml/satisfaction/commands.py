@@ -1,4 +1,4 @@
-"""The command that shows how well satisfaction is told; the lead command mounts it under `mangrove ml evaluate`."""
+"""`mangrove ml evaluate satisfaction`: how well satisfaction is told, on dialogues from a file."""
 
 from dataclasses import asdict
 from pathlib import Path

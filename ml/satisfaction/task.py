@@ -20,6 +20,7 @@ from ml.satisfaction.moments import DIALOGUE, LEVEL, TEXTS, TURN, labels_of
 from ml.satisfaction.signals import SIGNALS
 from ml.split import NotEnoughToLearn, split_by_unit_and_time
 from ml.task import Floats, Rows, Split, Task
+from spark_jobs.gold.moments import CHANNELS
 from spark_jobs.lake.snapshot import Snapshot, read_snapshot
 from spark_jobs.lake.tables import GOLD_FEATURES, GOLD_SATISFACTION, SILVER_EVENTS
 
@@ -39,6 +40,7 @@ class Satisfaction(Task):
     )
     tables = (SILVER_EVENTS, GOLD_FEATURES)
     unit = "person_id"
+    declared: Mapping[str, tuple[str, ...]] = {"channel": CHANNELS, "language": ("zh", "en")}
     slice_by = ("channel", "language")
     headline = "accuracy"
     output = GOLD_SATISFACTION
