@@ -33,14 +33,14 @@ def evaluate_satisfaction(train: Train, test: Test = None) -> None:
                 _show(evaluate(dialogues, read_dialogues(test)), "the test file")
             return
         for by in (DIALOGUE, CONVERSATION):
+            how = f"five folds by {by.removesuffix('_id')}"
             with console.status("learning …"):
                 result = cross_validate(dialogues, by)
-            _show(result, f"five folds by {by.removesuffix('_id')}")
-        with console.status("looking ahead …"):
-            ahead = cross_validate_ahead(dialogues)
-    title = f"dissatisfied within three turns: {ahead.moments} moments, {ahead.share:.1%} are"
-    console.print(metrics_table(title, ahead.by_model))
-    console.print(f"Ranked by the true level at the moment, AUC would be {ahead.known_auc:.3f}.")
+            _show(result, how)
+            with console.status("looking ahead …"):
+                ahead = cross_validate_ahead(dialogues, by)
+            title = f"dissatisfied within three turns: {ahead.share:.1%} of {ahead.moments} moments, {how}"
+            console.print(metrics_table(title, ahead.by_model))
 
 
 def _show(result: "Result", how: str) -> None:

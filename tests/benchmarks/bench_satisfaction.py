@@ -35,10 +35,9 @@ def quality(name: str, dialogues: tuple[Dialogue, ...]) -> None:
         result = cross_validate(dialogues, by)
         for model, measured in result.by_model.items():
             told(benchmark="satisfaction", file=name, folds_by=by, model=model, turns=result.turns, **asdict(measured))
-    ahead = cross_validate_ahead(dialogues)
-    told(benchmark="ahead", file=name, pooled_auc=ahead.pooled_auc, auc_if_level_known=ahead.known_auc)
-    for model, measures in ahead.by_model.items():
-        told(benchmark="ahead", file=name, model=model, moments=ahead.moments, share=ahead.share, **measures)
+        ahead = cross_validate_ahead(dialogues, by)
+        for model, measures in ahead.by_model.items():
+            told(benchmark="ahead", file=name, folds_by=by, model=model, moments=ahead.moments, **measures)
 
 
 def speed(name: str, dialogues: tuple[Dialogue, ...]) -> None:

@@ -169,18 +169,20 @@ def test_ahead_is_true_where_one_of_the_next_three_is_dissatisfied():
     levels = (2, 2, 2, 2, 0, 1, None, 2, 1)
     turns = tuple(Turn(f"turn number {n}", "", level) for n, level in enumerate(levels))
     told = moments_ahead([Dialogue("d", (*turns, Turn("OVERALL", "", 0)))])
-    assert dict(zip(told["turn_number"], told[LEVEL], strict=True)) == {0: 0, 1: 1, 2: 1, 6: 0, 7: 0}
+    assert dict(zip(told["turn_number"], told[LEVEL], strict=True)) == {0: 0, 1: 1, 2: 1, 3: 1, 4: 0, 5: 0, 6: 0, 7: 0}
 
 
 def test_ahead_is_measured_beside_its_baselines():
-    told = cross_validate_ahead(dialogues(12), folds=2)
-    assert set(told.by_model) == {"model", "majority", "rule", "linear"}
-    assert told.by_model["majority"]["auc"] == 0.5
-    assert 0 <= told.known_auc <= 1
-    assert 0 < told.share < 1
+    for by in (DIALOGUE, CONVERSATION):
+        told = cross_validate_ahead(dialogues(12), by, folds=2)
+        assert set(told.by_model) == {"model", "majority", "rule", "linear"}
+        assert told.by_model["majority"]["auc"] == 0.5
+        assert 0 < told.share < 1
 
 
-def test_who_knows_the_level_ranks_perfectly_where_it_stays():
-    texts = (f"number {n}" for n in range(10_000))
-    talks = [Dialogue(f"d{n}", tuple(Turn(f"{n} {next(texts)}", "", n % 2 * 2) for _ in range(5))) for n in range(12)]
-    assert cross_validate_ahead(talks, folds=2).known_auc == 1
+def test_nobody_dissatisfied_cannot_be_told_ahead():
+    happy = [
+        Dialogue(one.dialogue_id, tuple(replace(turn, satisfaction=2) for turn in one.turns)) for one in dialogues(6)
+    ]
+    with pytest.raises(NothingLabelled, match="some customers, and not all"):
+        cross_validate_ahead(happy, folds=2)
