@@ -149,7 +149,7 @@ def report(names: list[str], lake: str, mlflow: Path, card: bool) -> None:
             try:
                 seen = watch(task, lake, mlflow)
             except NoChampion:
-                table.add_row(task.name, "none", str(len(registry.versions())), task.headline, "", "", "")
+                table.add_row(task.name, "none", _told(registry.versions()), task.headline, "", "", "")
                 continue
             run = registry.run_of(seen.version)
             if card:
@@ -157,10 +157,14 @@ def report(names: list[str], lake: str, mlflow: Path, card: bool) -> None:
             value = run.data.metrics[f"model_{task.headline}"]
             drifting = ", ".join(f"{name} {seen.indices[name]:.2f}" for name in seen.watched if name != "score")
             table.add_row(
-                task.name, str(seen.version), str(len(registry.versions())), task.headline, f"{value:.3f}",
+                task.name, str(seen.version), _told(registry.versions()), task.headline, f"{value:.3f}",
                 f"{seen.score:.3f}", drifting or "none",
             )  # fmt: skip
     console.print(table)
+
+
+def _told(versions: list[int]) -> str:
+    return ", ".join(str(version) for version in versions) or "none"
 
 
 def metrics_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
