@@ -15,6 +15,8 @@ import services.edge.segment
 import services.grpc_gate
 from services.collector.metrics import DamagedMetrics, DiskMetrics, JournalMetrics
 from services.collector.status import JournalState
+from services.prediction.metrics import ModelMetrics
+from tests.fakes.prediction import FakeModels
 
 ROOT = Path(__file__).parents[3]
 assert services.grpc_gate and services.edge
@@ -43,6 +45,7 @@ def series(tmp_path: Path) -> dict[str, set[str]]:
         JournalMetrics(lambda: [JournalState("collector-0", 1, 1.0, 1)]),
         DamagedMetrics(tmp_path),
         DiskMetrics({"journal": tmp_path}),
+        ModelMetrics(FakeModels({})),
     )
     for collector in looked_up:
         for family in collector.collect():
