@@ -56,11 +56,11 @@ class _Fitted:
 
 
 def feature_hash(task: Task) -> str:
-    """Fingerprint of the inputs and of how the model is made: 16 hex digits.
+    """Fingerprint of the inputs, of the values that categories may have, and of how the model is made: 16 hex digits.
 
     Two trainings with the same fingerprint on the same table versions give the same model.
     """
-    described = orjson.dumps([task.inputs(), task.settings()], option=orjson.OPT_SORT_KEYS)
+    described = orjson.dumps([task.inputs(), task.declared, task.settings()], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(described).hexdigest()[:16]
 
 

@@ -37,6 +37,12 @@ def test_the_fingerprint_follows_how_the_model_is_made():
     assert feature_hash(HandOver()) == feature_hash(HandOver()) != feature_hash(Other())
 
 
+def test_the_fingerprint_follows_what_a_category_is_coded_as():
+    turned = HandOver()
+    turned.declared = {**turned.declared, "topic": turned.declared["topic"][::-1]}
+    assert feature_hash(turned) != feature_hash(HandOver())
+
+
 @pytest.mark.parametrize("task", NEXT_ACTIONS, ids=lambda task: task.name)
 def test_only_settled_moments_whose_consent_covers_learning_are_learned_from(task):
     rows = moments(400)
