@@ -169,7 +169,9 @@ class BinaryTask(Task):
         return told
 
     def accepts(self, champion: Any) -> bool:
-        """Say whether a champion has the guarantee asked for, if one is."""
+        """Say whether a champion is made for these inputs, so that it can still answer, with the guarantee asked for."""
+        if getattr(champion, "columns", None) != self.columns:
+            return False
         return self.privacy is None or self.privacy.given_by(champion)
 
     def fit_linear(self, rows: pd.DataFrame) -> Pipeline:

@@ -72,7 +72,7 @@ class Task(ABC):
     output: Table | None = None
 
     def accepts(self, champion: Any) -> bool:
-        """Say whether a champion is a rival: it is unless a guarantee is asked for that it does not give."""
+        """Say whether a champion is a rival: not if it can no longer answer, or lacks a guarantee that is asked for."""
         return True
 
     def scored(self, lake_root: str, model: Any, version: int) -> pa.Table:

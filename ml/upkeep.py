@@ -116,7 +116,7 @@ def watch(task: Task, lake_root: str, mlflow_folder: Path) -> Drift:
 
 
 def retrain(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck | None = None) -> Training | str:
-    """Train again if it is time: there is no champion, today's rows have drifted, or there are a fifth more.
+    """Train again if it is time: there is no champion that can answer, rows have drifted, or there are a fifth more.
 
     Returns:
         The training, or the sentence that says why there was nothing to do.
@@ -125,6 +125,8 @@ def retrain(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck
     if registry.find(fingerprint_of(task, task.versions(lake_root))) is not None:
         return f"{task.name}: nothing to do, the inputs have not changed since the last training."
     try:
+        if not task.accepts(registry.champion().model):
+            return train(task, lake_root, mlflow_folder, check)
         seen = watch(task, lake_root, mlflow_folder)
     except NoChampion:
         return train(task, lake_root, mlflow_folder, check)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from ml.next_action.task import HandOver, NextActionModel
@@ -46,6 +48,14 @@ def test_a_champion_counts_as_a_rival_only_with_a_guarantee_at_least_as_strong(p
     assert not task.accepts(weak)
     assert not task.accepts(HandOver().fit(split))
     assert HandOver().accepts(weak)
+
+
+def test_a_champion_for_other_inputs_is_no_rival():
+    split = HandOver().split(HandOver().learnable(moments(3000, people=2500)))
+    old = HandOver().fit(split)
+    assert HandOver().accepts(old)
+    old.columns = replace(old.columns, numbers=old.columns.numbers[:-1])
+    assert not HandOver().accepts(old)
 
 
 def test_what_can_give_no_guarantee_says_so():
