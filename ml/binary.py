@@ -169,7 +169,7 @@ class BinaryTask(Task):
         return told
 
     def accepts(self, champion: Any) -> bool:
-        """Say whether a champion is made for these inputs, so that it can still answer, with the guarantee asked for."""
+        """Say whether a champion is made for these inputs, so that it can still answer, and gives what is asked for."""
         if getattr(champion, "columns", None) != self.columns:
             return False
         return self.privacy is None or self.privacy.given_by(champion)
