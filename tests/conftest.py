@@ -12,6 +12,9 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# Tests share few cores with servers and Spark: threads of learners that wait for each other would take minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A change is not turned away for an example that it did not bring: those are looked for in every other run.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI") == "true":

@@ -24,7 +24,7 @@ from tests.unit.dp.reservations import a_reservation
 LONG = os.environ.get("MANGROVE_AUDIT") == "long"
 CHANCE = 1e-7
 DP = Path(mechanism.__file__).parent
-BEFORE_THE_NOISE = ("aggregates", "keys", "learning", "lots", "rows", "sampler", "truncation")
+BEFORE_THE_NOISE = ("aggregates", "keys", "lots", "rows", "sampler", "truncation")
 
 Draws = npt.NDArray[np.int64]
 
