@@ -137,6 +137,7 @@ def report(names: list[str], lake: str, mlflow: Path, card: bool) -> None:
     """Show each task's champion, its versions and its drift, or its model card."""
     from rich.markdown import Markdown
 
+    from ml.drift import SCORE
     from ml.registry import NoChampion, Registry
     from ml.tasks import chosen
     from ml.train import CARD
@@ -155,7 +156,7 @@ def report(names: list[str], lake: str, mlflow: Path, card: bool) -> None:
             if card:
                 console.print(Markdown(registry.text_of(run.info.run_id, CARD)))
             value = run.data.metrics[f"model_{task.headline}"]
-            drifting = ", ".join(f"{name} {seen.indices[name]:.2f}" for name in seen.watched if name != "score")
+            drifting = ", ".join(f"{name} {seen.indices[name]:.2f}" for name in seen.watched if name != SCORE)
             table.add_row(
                 task.name, str(seen.version), _told(registry.versions()), task.headline, f"{value:.3f}",
                 f"{seen.score:.3f}", drifting or "none",

@@ -142,21 +142,15 @@ class Registry:
                 f"There is no version {version} of {self.name}. `mangrove ml report {self.name}` lists them."
             ) from None
 
-    def note(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Write tags on a run."""
-        for key, value in tags.items():
-            self._client.set_tag(run_id, key, value)
-
     def text_of(self, run_id: str, path: str) -> str:
         """Read a text that was logged with a run."""
         uri = self._client.get_run(run_id).info.artifact_uri
         return str(mlflow.artifacts.load_text(f"{uri}/{path}"))
 
-    def log_numbers(self, kind: str, numbers: Mapping[str, float], tags: Mapping[str, str]) -> str:
-        """Log a run that trained nothing, such as a look at drift; returns its id."""
-        with mlflow.start_run(run_name=kind, tags={"kind": kind, **tags}) as run:
+    def log_numbers(self, kind: str, numbers: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Log a run that trained nothing, such as a look at drift."""
+        with mlflow.start_run(run_name=kind, tags={"kind": kind, **tags}):
             mlflow.log_metrics(dict(numbers))
-        return str(run.info.run_id)
 
     def champion_version(self) -> int | None:
         """The champion's version, None if no model has passed the gate."""

@@ -137,11 +137,21 @@ def _trained(
 def _fit(task: Task, registry: Registry, split: Split) -> _Fitted:
     """Fit the model and its rivals; the champion may have seen some of the rows held out."""
     model = task.fit(split)
-    rivals = {name: task.predict(one, split.test) for name, one in task.baselines(split).items()}
-    champion = None
-    if registry.champion_version() is not None and task.accepts(now := registry.champion().model):
-        champion = task.predict(now, split.test)
-    return _Fitted(model, task.predict(model, split.test), rivals, champion)
+    said = task.predict(model, split.test)
+    return _Fitted(model, said, said_by_baselines(task, split), said_by_champion(task, registry, split))
+
+
+def said_by_baselines(task: Task, split: Split) -> dict[str, Floats]:
+    """Fit the baselines and return what each says of the held-out rows."""
+    return {name: task.predict(model, split.test) for name, model in task.baselines(split).items()}
+
+
+def said_by_champion(task: Task, registry: Registry, split: Split) -> Floats | None:
+    """Return what the champion says of the held-out rows, None if there is none that counts as a rival."""
+    if registry.champion_version() is None:
+        return None
+    champion = registry.champion().model
+    return task.predict(champion, split.test) if task.accepts(champion) else None
 
 
 def _all_rivals(fitted: _Fitted) -> dict[str, Floats]:

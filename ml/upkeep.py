@@ -8,9 +8,17 @@ import orjson
 
 from ml.drift import DRIFTED, SCORE, WATCH, Profile, drift
 from ml.gate import Verdict, judge
-from ml.registry import Champion, NoChampion, Registry
-from ml.task import Split, Task
-from ml.train import PROFILE, PrivacyCheck, Training, fingerprint_of, train
+from ml.registry import NoChampion, Registry
+from ml.task import Task
+from ml.train import (
+    PROFILE,
+    PrivacyCheck,
+    Training,
+    fingerprint_of,
+    said_by_baselines,
+    said_by_champion,
+    train,
+)
 from privacy.errors import MangroveError
 
 GROWN = 1.2
@@ -68,10 +76,10 @@ def look(task: Task, lake_root: str, mlflow_folder: Path) -> Look:
         NoChampion: if there is none.
         NotEnoughToLearn: if there are too few rows.
     """
-    champion, split = _champion_and_split(task, lake_root, mlflow_folder)
-    said = {name: task.predict(model, split.test) for name, model in task.baselines(split).items()}
+    champion = Registry(mlflow_folder, task.name).champion()
+    split = task.split(task.rows(lake_root).frame)
     metrics = task.metrics(split.test, task.predict(champion.model, split.test))
-    rivals = {name: task.metrics(split.test, of) for name, of in said.items()}
+    rivals = {name: task.metrics(split.test, of) for name, of in said_by_baselines(task, split).items()}
     return Look(champion.version, split.sizes, metrics, rivals)
 
 
@@ -85,11 +93,9 @@ def promote(task: Task, version: int, lake_root: str, mlflow_folder: Path) -> Ve
     registry = Registry(mlflow_folder, task.name)
     registry.run_of(version)
     split = task.split(task.rows(lake_root).frame)
-    champion = None
-    if registry.champion_version() not in (None, version) and task.accepts(now := registry.champion().model):
-        champion = task.predict(now, split.test)
-    said = {name: task.predict(model, split.test) for name, model in task.baselines(split).items()}
-    verdict = judge(task, split.test, task.predict(registry.load(version), split.test), said, champion)
+    champion = None if registry.champion_version() == version else said_by_champion(task, registry, split)
+    said = task.predict(registry.load(version), split.test)
+    verdict = judge(task, split.test, said, said_by_baselines(task, split), champion)
     if not verdict.passed:
         raise NotPromoted(verdict.sentence)
     registry.promote(version)
@@ -136,8 +142,3 @@ def retrain(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck
         f"{task.name}: nothing to do, the score's stability index is {seen.score:.3f} and there are no more than "
         f"{GROWN:g} times the rows."
     )
-
-
-def _champion_and_split(task: Task, lake_root: str, mlflow_folder: Path) -> tuple[Champion, Split]:
-    champion = Registry(mlflow_folder, task.name).champion()
-    return champion, task.split(task.rows(lake_root).frame)

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from mangrove.event.v1 import event_pb2 as pb
 from ml.evaluate import expected_calibration_error
+from services.prediction.language import language
 from services.simulator.best import TARGETS
 from services.simulator.world import World, simulate
 from spark_jobs.gold.moments import EVENT_COLUMNS
@@ -39,7 +40,6 @@ _TEXT_FIELDS = {
 }
 _ROW = {"locale" if name == "language" else name: kind for name, kind in EVENT_COLUMNS.items()}
 _MOMENT = ("conversation_id", "turn")
-_MIN_HAN_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def events_of(world: World) -> pl.DataFrame:
     refused = world.marks.invalid.keys() | set(world.marks.without_consent)
     events = {event.event_id: event for event in simulate(world) if event.event_id not in refused}
     rows = [_row(event, world.marks.person_of[event_id]) for event_id, event in events.items()]
-    return pl.DataFrame(rows, schema=_ROW, orient="row").with_columns(language=_language()).select(*EVENT_COLUMNS)
+    return pl.DataFrame(rows, schema=_ROW, orient="row").with_columns(language=language()).select(*EVENT_COLUMNS)
 
 
 def _row(event: pb.Event, person: str) -> tuple[object, ...]:
@@ -145,12 +145,3 @@ def _page(kind: str, body: Any) -> str | None:
     if kind == "page_viewed":
         return str(urlsplit(body.url).path)
     return str(body.screen) if kind == "screen_viewed" else None
-
-
-def _language() -> pl.Expr:
-    """By the share of Han characters among the letters of the text, else by the locale, as silver.events has it."""
-    letters = pl.col("text").fill_null("").str.replace_all(r"\P{L}", "")
-    total = letters.str.len_chars()
-    han = total - letters.str.replace_all(r"\p{Han}", "").str.len_chars()
-    by_text = pl.when(han >= total * _MIN_HAN_SHARE).then(pl.lit("zh")).otherwise(pl.lit("en"))
-    return pl.when(total > 0).then(by_text).otherwise(pl.col("locale"))
