@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from ml import plots
+from ml.chained import Chained
 from ml.columns import Columns
 from ml.evaluate import evaluate, excess_calibration_error, losses
 from ml.gate import gap_between
@@ -25,19 +26,22 @@ from ml.split import NotEnoughToLearn, split_by_unit_and_time
 from ml.task import Floats, Split, Task
 
 MIN_OF_A_CLASS = 10
-BOOSTING: dict[str, float | int | bool] = {"l2_regularization": 1.0, "early_stopping": False, "random_state": 7}
-FEW: dict[str, float | int] = {"learning_rate": 0.15, "max_iter": 40, "max_leaf_nodes": 4, "leaf_share": 1 / 20}
-MANY: dict[str, float | int] = {"learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 6, "leaf_share": 1 / 65}
-ROWS_ARE_MANY = 60_000
-LEAST_LEAF = 40
-"""Trees grow with the rows: broad leaves remember too little of a person to tell who was learned from."""
+BOOSTING: dict[str, float | int | bool] = {
+    "learning_rate": 0.15,
+    "max_iter": 40,
+    "max_leaf_nodes": 4,
+    "l2_regularization": 1.0,
+    "early_stopping": False,
+    "random_state": 7,
+}
+LEAF_SHARE, LEAST_LEAF = 1 / 20, 40
+"""No leaf has fewer rows than this share: broad leaves remember too little of a person to tell who was learned from."""
 
 
 def boosting(rows: int, categorical: list[bool]) -> HistGradientBoostingClassifier:
-    """Return trees of a size that so many rows can carry, not fitted yet."""
-    size = dict(MANY if rows >= ROWS_ARE_MANY else FEW)
-    leaf = max(LEAST_LEAF, int(size.pop("leaf_share") * rows))
-    return HistGradientBoostingClassifier(**BOOSTING, **size, min_samples_leaf=leaf, categorical_features=categorical)
+    """Return trees with leaves as broad as so many rows ask for, not fitted yet."""
+    leaf = max(LEAST_LEAF, int(LEAF_SHARE * rows))
+    return HistGradientBoostingClassifier(**BOOSTING, min_samples_leaf=leaf, categorical_features=categorical)
 
 
 class BinaryModel:
@@ -86,6 +90,7 @@ class BinaryTask(Task):
         label: The column of the label.
         seen: What the label's share is called on the axis of a plot, such as "share handed over".
         rule: One input with which somebody would decide by hand: the baseline `rule` tells by its value alone.
+        rival: The column of what comes instead, which the trees are told the probability of; None if there is none.
     """
 
     headline = "auc"
@@ -94,6 +99,7 @@ class BinaryTask(Task):
     label: str
     seen: str
     rule: str
+    rival: str | None = None
 
     def __init__(self, privacy: Privacy | None = None) -> None:
         self.privacy = privacy
@@ -112,8 +118,8 @@ class BinaryTask(Task):
         if self.privacy is not None:
             return self.privacy.settings()
         chosen = "linear unless boosting is better beyond chance"
-        sizes = {"few": FEW, "many": MANY, "many_from": ROWS_ARE_MANY}
-        return {**BOOSTING, **sizes, "calibration": "sigmoid", "chosen": chosen}
+        trees = {**BOOSTING, "leaf_share": LEAF_SHARE, "rival": self.rival}
+        return {**trees, "calibration": "sigmoid", "chosen": chosen}
 
     def split(self, frame: pd.DataFrame) -> Split:
         """Cut rows into slices by unit and time; each must hold at least ten of each class."""
@@ -139,9 +145,7 @@ class BinaryTask(Task):
         if self.privacy is not None:
             return self.privacy.fit(self, split)
         linear = self._calibrated(self.fit_linear(split.train), split)
-        boosted = boosting(len(split.train), self.columns.categorical)
-        boosted.fit(self.columns.matrix(split.train), self.labels(split.train))
-        tree = self._calibrated(boosted, split)
+        tree = self._calibrated(self._fit_boosted(split.train), split)
         y, units = self.labels(split.calibrate), split.calibrate[self.unit]
         simple, rich = (losses(y, self._says(one, split.calibrate)) for one in (linear, tree))
         if gap_between(rich, simple, units).high < 0:
@@ -226,6 +230,14 @@ class BinaryTask(Task):
     def in_order(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Sort rows by time, then by what names them."""
         return rows.sort_values(["as_of", *self.ids()]).reset_index(drop=True)
+
+    def _fit_boosted(self, rows: pd.DataFrame) -> Any:
+        """Fit trees, and before them those of the rival, if it came to some and not to all."""
+        inputs, y, named = self.columns.matrix(rows), self.labels(rows), self.columns.categorical
+        if self.rival is None or rows[self.rival].nunique() == 1:
+            return boosting(len(rows), named).fit(inputs, y)
+        labels = np.column_stack([rows[self.rival].to_numpy().astype(np.float64), y])
+        return Chained(boosting(len(rows), named), boosting(len(rows), [*named, False])).fit(inputs, labels)
 
     def _calibrated(self, model: Any, split: Split) -> CalibratedClassifierCV:
         calibrated = CalibratedClassifierCV(FrozenEstimator(model), method="sigmoid")

@@ -14,6 +14,7 @@ import structlog
 from scipy.special import expit
 from sklearn.pipeline import Pipeline
 
+from ml.chained import Chained
 from ml.next_action.task import NextActionModel
 from ml.task import Floats
 
@@ -119,6 +120,18 @@ class Forest:
         return self.baseline + float(self.value[at].sum())
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A margin that takes the probability of a rival as one more input."""
+
+    first: Margin
+    then: Margin
+
+    def __call__(self, row: Row) -> float:
+        """Return the decision value of a row."""
+        return self.then(np.append(row, expit(self.first(row))))
+
+
 def compiled(model: NextActionModel) -> NextActionModel:
     """Return a model that says the same as the one given, and sooner; the one given if that cannot be made."""
     try:
@@ -158,6 +171,8 @@ def _compare(model: NextActionModel, quick: NextActionModel) -> None:
 
 
 def _margin(learner: Any) -> Margin:
+    if isinstance(learner, Chained):
+        return Chain(_forest(learner.first), _forest(learner.then))
     return _linear(learner) if isinstance(learner, Pipeline) else _forest(learner)
 
 

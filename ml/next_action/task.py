@@ -13,6 +13,7 @@ from spark_jobs.lake.snapshot import read_snapshot
 from spark_jobs.lake.tables import GOLD_FEATURES
 
 SECONDS = "seconds_to_event"
+HANDED_OVER = "handed_over_later"
 _KEY = ("conversation_id", "turn")
 
 
@@ -46,8 +47,8 @@ class NextAction(BinaryTask):
     def rows(self, lake_root: str) -> Rows:
         """Read moments of conversations that are over, whose consent covers learning, and that the task is about."""
         wanted = ("person_id", "as_of", "may_learn", "settled", "had_by_bot", self.label, self.event_at)
-        names = [*_KEY, *(name for name in self.columns.names if name not in _KEY), *wanted]
-        snapshot = read_snapshot(lake_root, GOLD_FEATURES, names)
+        names = dict.fromkeys((*_KEY, *self.columns.names, *wanted, *([self.rival] if self.rival else ())))
+        snapshot = read_snapshot(lake_root, GOLD_FEATURES, list(names))
         return Rows(self.learnable(snapshot.rows.to_pandas()), {GOLD_FEATURES.name: snapshot.version})
 
     def learnable(self, moments: pd.DataFrame) -> pd.DataFrame:
@@ -85,7 +86,7 @@ class HandOver(NextAction):
         "It says at each message of a customer to a bot how likely a human takes the conversation over later, so that "
         "agents can be kept free and bots mended. It is not made to judge or rank people."
     )
-    label = "handed_over_later"
+    label = HANDED_OVER
     event_at = "handed_over_at"
     seen = "share handed over"
     rule = "asks_for_human"
@@ -105,6 +106,7 @@ class Abandonment(NextAction):
         "step in. It is not made to judge or rank people."
     )
     label = "abandoned_later"
+    rival = HANDED_OVER
     seen = "share abandoned"
     rule = "bot_turns"
 
@@ -119,6 +121,7 @@ class Escalation(NextAction):
         "who may decide. It is not made to judge or rank people."
     )
     label = "escalated_later"
+    rival = HANDED_OVER
     seen = "share escalated"
     rule = "with_agent"
 
@@ -133,5 +136,6 @@ class Resolution(NextAction):
         "made to judge or rank people."
     )
     label = "resolved_later"
+    rival = HANDED_OVER
     seen = "share resolved"
     rule = "thanks_now"

@@ -12,7 +12,7 @@ from ml.private.training import Privately
 from ml.task import Split, Task
 
 ROUNDS = 2
-MOST_PEOPLE = 8_000
+MOST_PEOPLE = 40_000
 """Of more people so many are drawn for the attack: models of fewer people remember more of each, so it errs upwards."""
 
 

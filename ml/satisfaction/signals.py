@@ -5,6 +5,7 @@ Each row is a function of the user's messages up to and with the turn and of the
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from math import log1p
 from operator import add
 from typing import Generic, TypeVar
@@ -88,17 +89,34 @@ _STARTS: dict[str, tuple[str, ...]] = {
     "thanks": (" thank", " thx ", " great ", " perfect ", " awesome ", " cool ", " 谢"),
 }
 _PUNCTUATION, _DIGIT, _LATIN = re.compile(r"[^\w']+"), re.compile(r"\d"), re.compile("[a-z]")
+_WHOLE_WORD = re.compile(r" [^ ]+ ")
 _SAME = 0.6
 _LAST_SAID = 5
 _FADES, _LAGS = 0.75, 8
 _MOST = 4
 
-_Declared = tuple[list[list[str]], list[list[str]]]
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """What to look for, by kind: whole English words, other English pieces of text, and Chinese ones.
+
+    Whole words are looked up, which costs a text's words and not the list's.
+    """
+
+    whole: dict[str, list[int]]
+    english: list[list[str]]
+    chinese: list[list[str]]
 
 
 def _declared(words: dict[str, tuple[str, str]]) -> _Declared:
-    """The English and the Chinese words, by kind."""
-    return [pair[0].split("|") for pair in words.values()], [pair[1].split("|") for pair in words.values()]
+    found = _Declared({}, [], [])
+    for kind, (english, chinese) in enumerate(words.values()):
+        pieces = english.split("|")
+        for word in filter(_WHOLE_WORD.fullmatch, pieces):
+            found.whole.setdefault(word.strip(), []).append(kind)
+        found.english.append([piece for piece in pieces if not _WHOLE_WORD.fullmatch(piece)])
+        found.chinese.append(chinese.split("|"))
+    return found
 
 
 _USER_DECLARED, _AGENT_DECLARED = _declared(_USER_WORDS), _declared(_AGENT_WORDS)
@@ -239,12 +257,17 @@ def _laid_out(text: str) -> str:
 
 def _words(laid: str, declared: _Declared) -> list[int]:
     """Count declared words; of a language that the text has no letter of none is looked for."""
-    english, chinese = declared
-    if laid.isascii():
-        return [sum(map(laid.count, words)) for words in english]
-    told = [sum(map(laid.count, words)) for words in chinese]
-    if _LATIN.search(laid):
-        told = [one + sum(map(laid.count, words)) for one, words in zip(told, english, strict=True)]
+    if not laid.isascii():
+        told = [sum(map(laid.count, pieces)) for pieces in declared.chinese]
+        return list(map(add, told, _english(laid, declared))) if _LATIN.search(laid) else told
+    return _english(laid, declared)
+
+
+def _english(laid: str, declared: _Declared) -> list[int]:
+    told = [sum(map(laid.count, pieces)) for pieces in declared.english]
+    for word in laid.split():
+        for kind in declared.whole.get(word, ()):
+            told[kind] += 1
     return told
 
 

@@ -2,10 +2,11 @@
 
 Simulated worlds go through the kernel of moments into the tasks of the catalogue, in memory. Each line of JSON is one
 task: AUC of the model, of the Bayes-optimal prediction at the same held-out moments (`best` knows the person,
-`best_alone` this conversation only), the gap in points, calibration, and the baselines.
+`best_alone` this conversation only), the gap in points, calibration, the strongest attack on membership, and the
+baselines.
 
 With `--conversations` gold.features of so many conversations is written first, generated ones repeated under new ids,
-and one process of its own reads and trains: seconds, and its peak memory.
+and a process of its own does a whole training: seconds, and its peak memory.
 
 Example: python -m tests.benchmarks.bench_next_action --people 20000 --conversations 1000000
 """
@@ -26,11 +27,15 @@ import polars as pl
 from deltalake import write_deltalake
 
 from ml.next_action.task import NextAction
+from ml.private.check import check_privacy
+from ml.private.membership import attack
 from ml.tasks import NEXT_ACTIONS
+from ml.train import train
 from services.simulator.evaluation import best_and_labels, compare, events_of
 from services.simulator.truth import truth
 from services.simulator.world import DAYS, DEFAULT_START, World
 from spark_jobs.gold.moments import build_moments
+from spark_jobs.lake.snapshot import read_snapshot
 from spark_jobs.lake.tables import GOLD_FEATURES
 
 PEOPLE_OF_WORLD = 2500
@@ -67,6 +72,7 @@ def beside_best(task: NextAction, moments: pl.DataFrame, best: pl.DataFrame) -> 
     return {
         **figures,
         "best_alone_auc": round(alone.best_auc, 4),
+        "membership_auc": round(attack(task, model, split).auc, 4),
         "learner": model.learner,
         "baselines": baselines,
         **split.sizes,
@@ -94,27 +100,20 @@ def _renamed(name: str, kind: str, copy: int) -> pl.Expr:
 
 
 def measured(root: str, name: str) -> dict[str, object]:
-    """Read and train one task as a training does, and tell what it took from this process."""
+    """Train one task as `mangrove ml train` does, plots and the attack included, and tell what this process took."""
     task = next(one for one in NEXT_ACTIONS if one.name == name)
+    conversations = read_snapshot(root, GOLD_FEATURES, ["conversation_id"]).rows["conversation_id"]
+    told = {"target": name, "conversations": len(conversations.unique()), "rows": len(conversations)}
+    del conversations
     started = time.perf_counter()
-    rows = task.rows(root)
-    read = time.perf_counter()
-    split = task.split(rows.frame)
-    conversations = rows.frame["conversation_id"].nunique()
-    model = task.fit(split)
-    fitted = time.perf_counter()
-    auc = task.metrics(split.test, task.predict(model, split.test))["auc"]
-    task.baselines(split)
+    with tempfile.TemporaryDirectory() as folder:
+        trained = train(task, root, Path(folder), check_privacy)
     return {
-        "target": name,
-        "conversations": conversations,
-        "rows": len(rows.frame),
-        "read_s": round(read - started, 1),
-        "fit_s": round(fitted - read, 1),
-        "whole_s": round(time.perf_counter() - started, 1),
+        **told,
+        "train_s": round(time.perf_counter() - started, 1),
         "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
-        "auc": round(float(auc), 4),
-        "learner": model.learner,
+        "auc": round(trained.metrics["auc"], 4),
+        "promoted": trained.promoted,
     }
 
 

@@ -10,6 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.frozen import FrozenEstimator
 from sklearn.tree import DecisionTreeClassifier
 
+from ml.chained import Chained
 from ml.compiled import Calibrated, compiled
 from ml.next_action.features import COLUMNS
 from ml.next_action.task import HandOver, NextActionModel
@@ -37,6 +38,7 @@ def a_model(learner: str, timing: str = "boosted") -> NextActionModel:
     y = (score + np.random.default_rng(1).normal(0, 0.3, len(x)) > 1.5).astype(float)
     kinds = {
         "boosted": HistGradientBoostingClassifier(max_iter=40, categorical_features=COLUMNS.categorical),
+        "wider": HistGradientBoostingClassifier(max_iter=30, categorical_features=[*COLUMNS.categorical, False]),
         "numbers only": HistGradientBoostingClassifier(max_iter=20),
         "tree": DecisionTreeClassifier(max_depth=3),
     }
@@ -47,6 +49,8 @@ def a_model(learner: str, timing: str = "boosted") -> NextActionModel:
         for name, values in COLUMNS.categories.items():
             frame[name] = frame[name].map(dict(enumerate(values)))
         classifier = TASK.fit_linear(frame.assign(**{TASK.label: y}))
+    elif learner == "chained":
+        classifier = Chained(kinds["boosted"], kinds["wider"]).fit(x, np.column_stack([x[:, 4] > 2, y]))
     else:
         classifier = kinds[learner].fit(x, y)
     calibrated = CalibratedClassifierCV(FrozenEstimator(classifier), method="sigmoid").fit(x, y)
@@ -58,7 +62,7 @@ def a_model(learner: str, timing: str = "boosted") -> NextActionModel:
 
 
 @pytest.mark.parametrize("timing", ["boosted", "constant"])
-@pytest.mark.parametrize("learner", ["linear", "boosted", "numbers only"])
+@pytest.mark.parametrize("learner", ["linear", "boosted", "chained", "numbers only"])
 def test_a_compiled_model_says_what_the_model_says(learner: str, timing: str) -> None:
     model = a_model(learner, timing)
     quick = compiled(model)
