@@ -9,7 +9,7 @@ import pandas as pd
 from ml.evaluate import evaluate
 from ml.satisfaction.dialogues import WHOLE, Dialogue, NothingLabelled, Turn
 from ml.satisfaction.evaluation import MODEL, split_by
-from ml.satisfaction.model import SatisfactionModel, fit_baselines, fit_model
+from ml.satisfaction.model import fit_baselines, fit_model
 from ml.satisfaction.moments import DIALOGUE, LEVEL, labelled, labels_of, moments_of
 
 TURNS = 3
@@ -22,7 +22,8 @@ class AheadResult:
     """How well dissatisfaction ahead is told on `moments` held out, of which a `share` were followed by it.
 
     `by_model` has AUC, log loss, Brier score, calibration error and average precision of the model and the baselines,
-    each the mean over the folds: ranked together, folds whose shares differ put even the majority off 0.5.
+    each the mean over the folds, if there are any: ranked together, folds whose shares differ put even the majority off
+    0.5.
     """
 
     moments: int
@@ -42,15 +43,6 @@ def moments_ahead(dialogues: Sequence[Dialogue]) -> pd.DataFrame:
     return labelled(frame)
 
 
-def fit_ahead(dialogues: Sequence[Dialogue]) -> SatisfactionModel:
-    """Learn to tell it: the second column of `predict_proba` is its probability.
-
-    Raises:
-        NothingLabelled: if too little is judged, or nobody or everybody was dissatisfied soon.
-    """
-    return fit_model(moments_ahead(dialogues), _CLASSES)
-
-
 def cross_validate_ahead(dialogues: Sequence[Dialogue], by: str = DIALOGUE, folds: int = 5) -> AheadResult:
     """Measure on every moment, each by models that saw nothing of its dialogue or of its conversation.
 
@@ -64,16 +56,33 @@ def cross_validate_ahead(dialogues: Sequence[Dialogue], by: str = DIALOGUE, fold
         NothingLabelled: if too little is judged, or nobody or everybody was dissatisfied soon.
     """
     frame = moments_ahead(dialogues)
-    labels = labels_of(frame)
     measured: dict[str, list[dict[str, float]]] = {}
     for train, test in split_by(frame, by, folds):
-        if min(len(np.unique(labels[train])), len(np.unique(labels[test]))) < _CLASSES:
-            raise NothingLabelled("Give dialogues in which some customers, and not all, become dissatisfied.")
-        known, unseen = frame.iloc[train], frame.iloc[test]
-        for name, model in {MODEL: fit_model(known, _CLASSES), **fit_baselines(known, _CLASSES)}.items():
-            measured.setdefault(name, []).append(evaluate(labels[test], model.predict_proba(unseen)[:, 1]))
-    means = {name: _means(of) for name, of in measured.items()}
-    return AheadResult(len(frame), float(labels.mean()), means)
+        for name, measures in _measured(frame.iloc[train], frame.iloc[test]).items():
+            measured.setdefault(name, []).append(measures)
+    return _result(frame, {name: _means(of) for name, of in measured.items()})
+
+
+def evaluate_ahead(train: Sequence[Dialogue], test: Sequence[Dialogue]) -> AheadResult:
+    """Learn from some dialogues and measure on others.
+
+    Raises:
+        NothingLabelled: if too little is judged in either, or nobody or everybody was dissatisfied soon.
+    """
+    known, unseen = moments_ahead(train), moments_ahead(test)
+    return _result(unseen, _measured(known, unseen))
+
+
+def _measured(known: pd.DataFrame, unseen: pd.DataFrame) -> dict[str, dict[str, float]]:
+    labels = labels_of(unseen)
+    if min(len(np.unique(labels_of(known))), len(np.unique(labels))) < _CLASSES:
+        raise NothingLabelled("Give dialogues in which some customers, and not all, become dissatisfied.")
+    models = {MODEL: fit_model(known, _CLASSES), **fit_baselines(known, _CLASSES)}
+    return {name: evaluate(labels, model.predict_proba(unseen)[:, 1]) for name, model in models.items()}
+
+
+def _result(frame: pd.DataFrame, by_model: Mapping[str, Mapping[str, float]]) -> AheadResult:
+    return AheadResult(len(frame), float(labels_of(frame).mean()), by_model)
 
 
 def _means(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:

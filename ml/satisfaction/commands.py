@@ -9,6 +9,7 @@ import typer
 from ml.commands import console, metrics_table, told_in_one_sentence
 
 if TYPE_CHECKING:
+    from ml.satisfaction.ahead import AheadResult
     from ml.satisfaction.evaluation import Result
 
 Train = Annotated[Path, typer.Option(help="dialogues to learn from: JSON lines with a satisfaction at some turns")]
@@ -18,31 +19,39 @@ Test = Annotated[Path | None, typer.Option(help="dialogues to measure on; withou
 def evaluate_satisfaction(train: Train, test: Test = None) -> None:
     """Learn the satisfaction of every turn from dialogues, and measure it beside majority, rule and linear baselines.
 
-    Without --test, five folds are measured: by dialogue, and by conversation, which is stricter where dialogues are
-    overlapping windows of one; and dissatisfaction ahead, too.
+    Dissatisfaction ahead is measured, too. Without --test, five folds are measured: by dialogue, and by conversation,
+    which is stricter where dialogues are overlapping windows of one.
     """
-    from ml.satisfaction.ahead import cross_validate_ahead
-    from ml.satisfaction.dialogues import read_dialogues
+    from ml.satisfaction.ahead import cross_validate_ahead, evaluate_ahead
+    from ml.satisfaction.dialogues import NothingLabelled, read_dialogues
     from ml.satisfaction.evaluation import cross_validate, evaluate
     from ml.satisfaction.moments import CONVERSATION, DIALOGUE
 
     with told_in_one_sentence():
         dialogues = read_dialogues(train)
         if test is not None:
+            others = read_dialogues(test)
             with console.status("learning …"):
-                _show(evaluate(dialogues, read_dialogues(test)), "the test file")
+                _show(evaluate(dialogues, others), "the test file")
+            try:
+                with console.status("looking ahead …"):
+                    _show_ahead(evaluate_ahead(dialogues, others), "the test file")
+            except NothingLabelled as error:
+                console.print(f"[yellow]dissatisfaction ahead was not measured: {error.sentence}[/yellow]")
             return
         for by in (DIALOGUE, CONVERSATION):
             how = f"five folds by {by.removesuffix('_id')}"
             with console.status("learning …"):
-                result = cross_validate(dialogues, by)
-            _show(result, how)
+                _show(cross_validate(dialogues, by), how)
             with console.status("looking ahead …"):
-                ahead = cross_validate_ahead(dialogues, by)
-            title = f"dissatisfied within three turns: {ahead.share:.1%} of {ahead.moments} moments, {how}"
-            console.print(metrics_table(title, ahead.by_model))
+                _show_ahead(cross_validate_ahead(dialogues, by), how)
 
 
 def _show(result: "Result", how: str) -> None:
     title = f"satisfaction: {result.turns} turns of {result.conversations} conversations, {how}"
     console.print(metrics_table(title, {name: asdict(one) for name, one in result.by_model.items()}))
+
+
+def _show_ahead(result: "AheadResult", how: str) -> None:
+    title = f"dissatisfied within three turns: {result.share:.1%} of {result.moments} moments, {how}"
+    console.print(metrics_table(title, result.by_model))

@@ -1,13 +1,9 @@
 """Five levels by name from a continuous score, and which way the score goes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from ml.satisfaction.dialogues import Dialogue
-from ml.satisfaction.model import Says
-from ml.satisfaction.moments import moments_of
 from ml.task import Floats
 
 NAMES = ("very dissatisfied", "dissatisfied", "neutral", "satisfied", "very satisfied")
@@ -16,27 +12,6 @@ CUTS = (0.2, 0.4, 0.6, 0.8)
 
 SLOPE_TURNS = 3
 """Over how many of the customer's last turns the slope is taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mood:
-    """How satisfied a customer seems at a turn.
-
-    `score` is from 0 (as dissatisfied as can be) to 1; `level` one of NAMES; `slope` the change of the score a turn
-    over the customer's last three turns (fewer at the beginning, then 0 at the first).
-    """
-
-    score: float
-    level: str
-    slope: float
-
-
-def follow(model: Says, dialogue: Dialogue) -> tuple[Mood, ...]:
-    """Tell the mood at each turn of a dialogue; each from what was known when the customer had written."""
-    scores = scores_of(model.predict_proba(moments_of([dialogue])))
-    return tuple(
-        Mood(float(score), level_of(float(score)), slope_of(scores[: place + 1])) for place, score in enumerate(scores)
-    )
 
 
 def scores_of(probabilities: Floats) -> Floats:

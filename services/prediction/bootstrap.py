@@ -16,7 +16,7 @@ from services.keys import key_provider
 from services.prediction.metrics import ModelMetrics
 from services.prediction.ports import NEXT_ACTIONS, Predicting
 from services.prediction.servicer import SERVICE, PredictionServicer, add_to_server
-from services.prediction.trial import prepared
+from services.prediction.trial import prepared, warmed
 from services.prediction.workers import Workers
 from services.settings import Home
 
@@ -57,10 +57,11 @@ def from_home(home: Home, address: str = "") -> PredictionService:
         KeysUnavailable: if the key file is missing or may be read by others.
         PolicyInvalid: if the masking policy is of no use.
         AccessFileInvalid: if it is not known who may call.
+        MaskingFailed: if a detector fails on a made-up conversation.
     """
     settings = home.settings.prediction
     champions = champions_at(home.path(home.settings.mlflow), NEXT_ACTIONS, prepared)
-    by = Predicting(champions, event_masker_at(home).texts)
+    by = Predicting(champions, warmed(event_masker_at(home).texts))
     workers = Workers(settings.threads, settings.max_waiting)
     champions.refresh()
     return PredictionService(

@@ -5,8 +5,10 @@ from typing import Any
 from ml.compiled import compiled
 from ml.next_action.features import COLUMNS
 from privacy.errors import MangroveError
+from privacy.masking import Masker
 from services.prediction.moment import events_frame, in_order, inputs, present_moment
 from services.prediction.ports import Event, foretell
+from services.prediction.texts import masked_texts
 
 _TALK = "trial"
 _TRIAL = (
@@ -26,6 +28,16 @@ class ModelUnfit(MangroveError):
             "The model was made for other features than this version has, or says what is no probability. Train it "
             "again, or roll back."
         )
+
+
+def warmed(masker: Masker) -> Masker:
+    """Return a masker that has masked the made-up conversation: what it builds at its first use nobody waits for.
+
+    Raises:
+        MaskingFailed: if a detector fails on it.
+    """
+    masked_texts(_TRIAL, masker, source="")
+    return masker
 
 
 def prepared(model: Any) -> Any:
