@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ml.evaluate import evaluate
-from ml.satisfaction.dialogues import WHOLE, Dialogue, NothingLabelled, Turn
+from ml.satisfaction.dialogues import WHOLE, Dialogue, NothingLabelled, Turn, strangers
 from ml.satisfaction.evaluation import MODEL, split_by
 from ml.satisfaction.model import fit_baselines, fit_model
 from ml.satisfaction.moments import DIALOGUE, LEVEL, labelled, labels_of, moments_of
@@ -43,7 +43,9 @@ def moments_ahead(dialogues: Sequence[Dialogue]) -> pd.DataFrame:
     return labelled(frame)
 
 
-def cross_validate_ahead(dialogues: Sequence[Dialogue], by: str = DIALOGUE, folds: int = 5) -> AheadResult:
+def cross_validate_ahead(
+    dialogues: Sequence[Dialogue], by: str = DIALOGUE, folds: int = 5, also: Sequence[Dialogue] = ()
+) -> AheadResult:
     """Measure on every moment, each by models that saw nothing of its dialogue or of its conversation.
 
     Args:
@@ -51,14 +53,16 @@ def cross_validate_ahead(dialogues: Sequence[Dialogue], by: str = DIALOGUE, fold
         by: What is never split, as for `evaluation.cross_validate`. Windows of a conversation that are told apart as
             dialogues tell much of each other here: a conversation that goes badly goes badly in all of them.
         folds: Into how many parts they are cut.
+        also: More dialogues to learn from in every fold, as for `evaluation.cross_validate`.
 
     Raises:
         NothingLabelled: if too little is judged, or nobody or everybody was dissatisfied soon.
     """
     frame = moments_ahead(dialogues)
+    more = moments_ahead(strangers(also, dialogues)) if also else frame.head(0)
     measured: dict[str, list[dict[str, float]]] = {}
     for train, test in split_by(frame, by, folds):
-        for name, measures in _measured(frame.iloc[train], frame.iloc[test]).items():
+        for name, measures in _measured(pd.concat([frame.iloc[train], more]), frame.iloc[test]).items():
             measured.setdefault(name, []).append(measures)
     return _result(frame, {name: _means(of) for name, of in measured.items()})
 

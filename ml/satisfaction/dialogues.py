@@ -109,6 +109,18 @@ def conversations_of(dialogues: Sequence[Dialogue]) -> list[str]:
     return [lead(one.dialogue_id) for one in dialogues]
 
 
+def strangers(dialogues: Sequence[Dialogue], to: Sequence[Dialogue]) -> list[Dialogue]:
+    """Return the dialogues that are windows of no conversation that is among others; ids do not matter.
+
+    Learned from, the rest would tell what is measured on the others.
+    """
+    renamed = [Dialogue(f"{place:012d}", one.turns) for place, one in enumerate([*to, *dialogues])]
+    names = conversations_of(renamed)
+    known, heard = set(names[: len(to)]), {_users(one) for one in to}
+    pairs = zip(dialogues, names[len(to) :], strict=True)
+    return [one for one, name in pairs if name not in known and _users(one) not in heard]
+
+
 def put_together(dialogues: Sequence[Dialogue]) -> tuple[Dialogue, ...]:
     """Join windows of a conversation that overlap, so that each of its turns is there once, with its label.
 
@@ -152,10 +164,14 @@ def _both(one: Turn, other: Turn) -> Turn:
     return Turn(one.user, one.agent or other.agent, label)
 
 
+def _users(dialogue: Dialogue) -> tuple[str, ...]:
+    return tuple(turn.user for turn in dialogue.turns)
+
+
 def _runs(dialogue: Dialogue) -> Iterator[tuple[str, ...]]:
-    users = [turn.user for turn in dialogue.turns]
+    users = _users(dialogue)
     for start in range(len(users) - _SHARED_TURNS + 1):
-        run = tuple(users[start : start + _SHARED_TURNS])
+        run = users[start : start + _SHARED_TURNS]
         if sum(map(len, run)) >= _SHARED_CHARACTERS:
             yield run
 

@@ -14,7 +14,7 @@ from sklearn.metrics import cohen_kappa_score, f1_score, recall_score
 from sklearn.model_selection import GroupKFold
 
 from ml.evaluate import expected_calibration_error
-from ml.satisfaction.dialogues import Dialogue, NothingLabelled, levels_of
+from ml.satisfaction.dialogues import Dialogue, NothingLabelled, levels_of, strangers
 from ml.satisfaction.model import SETTINGS, fit_baselines, fit_model
 from ml.satisfaction.moments import CONVERSATION, DIALOGUE, labelled, labels_of, learning_moments, moments_of
 from ml.task import Floats
@@ -54,7 +54,9 @@ class Result:
         return self.by_model[MODEL]
 
 
-def cross_validate(dialogues: Sequence[Dialogue], by: str = DIALOGUE, folds: int = 5) -> Result:
+def cross_validate(
+    dialogues: Sequence[Dialogue], by: str = DIALOGUE, folds: int = 5, also: Sequence[Dialogue] = ()
+) -> Result:
     """Measure on every judged turn, each by models that saw nothing of its dialogue or of its conversation.
 
     Args:
@@ -62,14 +64,18 @@ def cross_validate(dialogues: Sequence[Dialogue], by: str = DIALOGUE, folds: int
         by: `DIALOGUE` or `CONVERSATION`: what is never split. Dialogues of one conversation share messages, and a
             label now and then; figures by conversation are what to expect of customers who were never heard.
         folds: Into how many parts they are cut.
+        also: More dialogues to learn from in every fold, never measured on. Those of a conversation that is measured
+            on are left out.
 
     Raises:
         NothingLabelled: if nothing is judged, or in too few conversations.
     """
-    levels, frame = levels_of(dialogues), learning_moments(dialogues)
+    levels, frame = levels_of([*dialogues, *also]), learning_moments(dialogues)
+    more = learning_moments(strangers(also, dialogues)) if also else frame.head(0)
     said: dict[str, Floats] = {}
     for train, test in split_by(frame, by, folds):
-        for name, probabilities in _said(frame.iloc[train], frame.iloc[test], levels).items():
+        known = pd.concat([frame.iloc[train], more])
+        for name, probabilities in _said(known, frame.iloc[test], levels).items():
             said.setdefault(name, np.zeros((len(frame), levels)))[test] = probabilities
     return _result(frame, said, levels)
 

@@ -14,6 +14,7 @@ from ml.satisfaction.dialogues import (
     levels_of,
     put_together,
     read_dialogues,
+    strangers,
 )
 
 SECRET = "plaintext-nobody-may-see"
@@ -89,3 +90,11 @@ def test_windows_of_a_conversation_are_one_and_come_together_again(width, length
     (whole,) = put_together(windows)
     assert [turn.user for turn in whole.turns] == [turn.user for turn in turns[: len(whole.turns)]]
     assert len(whole.turns) == max(length, min(width, length))
+
+
+def test_strangers_share_no_conversation_whatever_their_ids():
+    heard = [Dialogue("1", tuple(Turn(f"message number {n}", "") for n in range(8))), Dialogue("2", (Turn("hi", ""),))]
+    window = Dialogue("3", heard[0].turns[3:])
+    again = Dialogue("4", (Turn("hi", "hello", 2),))
+    other = Dialogue("1", tuple(Turn(f"another message {n}", "") for n in range(8)))
+    assert strangers([window, again, other], heard) == [other]

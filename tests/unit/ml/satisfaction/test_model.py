@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.satisfaction.ahead import cross_validate_ahead, moments_ahead
+from ml.satisfaction.ahead import cross_validate_ahead, evaluate_ahead, moments_ahead
 from ml.satisfaction.dialogues import Dialogue, NothingLabelled, Turn
 from ml.satisfaction.evaluation import cross_validate, evaluate, quality, split_by
 from ml.satisfaction.levels import CUTS, NAMES, level_of, scores_of, slope_of
@@ -185,3 +185,20 @@ def test_nobody_dissatisfied_cannot_be_told_ahead():
     ]
     with pytest.raises(NothingLabelled, match="some customers, and not all"):
         cross_validate_ahead(happy, folds=2)
+
+
+def test_what_is_learned_from_as_well_never_tells_what_is_measured():
+    known = dialogues(12)
+    others = [Dialogue(f"o-{one.dialogue_id}", one.turns) for one in dialogues(12, seed=9)]
+    alone = cross_validate(known, folds=2)
+    assert cross_validate(known, folds=2, also=known) == alone
+    helped = cross_validate(known, folds=2, also=others)
+    assert helped.turns == alone.turns
+    assert helped.model.log_loss != alone.model.log_loss
+    assert cross_validate_ahead(known, folds=2, also=known) == cross_validate_ahead(known, folds=2)
+
+
+def test_ahead_is_measured_on_a_file_of_its_own():
+    told = evaluate_ahead(dialogues(12), dialogues(8, seed=9))
+    assert told.moments == len(moments_ahead(dialogues(8, seed=9)))
+    assert set(told.by_model) == {"model", "majority", "rule", "linear"}
