@@ -87,7 +87,7 @@ audit-long: setup ## all attacks on private answers, as large as is worth publis
 		$(BIN)/pytest -v tests/statistical tests/integration/test_private_audit.py tests/integration/test_ledger_race.py
 
 bench-next-action: setup ## models of the next action beside the best possible on simulated worlds, as JSON lines
-	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_next_action --people 20000
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_next_action --people 40000
 
 bench-identity-graph: setup ## 10 million links resolved, and 1 % more of them, as JSON lines
 	@$(BIN)/python -m tests.benchmarks.bench_identity_graph

@@ -5,12 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from privacy.errors import MangroveError
-
-console = Console()
+from ml.commands import console, metrics_table, told_in_one_sentence
 
 
 def events(
@@ -25,18 +22,14 @@ def events(
     from ml.call_log.evaluation import Question, evaluate_events
 
     question = Question(target, time, tuple(ignore or ()), positive, country)
-    try:
-        with console.status("reading, learning and forecasting …"):
-            found = evaluate_events(events, question)
-    except MangroveError as error:
-        console.print(f"[red]{error.sentence}[/red]")
-        raise typer.Exit(1) from None
+    with told_in_one_sentence(), console.status("reading, learning and forecasting …"):
+        found = evaluate_events(events, question)
     console.print(
         f"{found.calls:,} calls used, {found.dropped:,} without a time or a target left out; the target came in "
         f"{found.share:.1%}. They arrived at {' and '.join(found.arrival)}."
     )
     console.print(_columns(found.used, found.late, found.left_out))
-    console.print(_metrics(found.prediction.metrics, f"{target}, last fifth of the calls"))
+    console.print(metrics_table(f"{target}, last fifth of the calls", found.prediction.metrics))
     console.print(f"The model is a {found.prediction.chosen}; the rule goes by {found.prediction.rule}.")
     if found.volume is None:
         console.print("No forecast: it needs four weeks of calls with the time of day.")
@@ -58,12 +51,4 @@ def _columns(used: tuple[str, ...], late: tuple[str, ...], left_out: Mapping[str
         )
     for name, reason in left_out.items():
         table.add_row(name, f"left out: {reason}")
-    return table
-
-
-def _metrics(metrics: Mapping[str, Mapping[str, float]], title: str) -> Table:
-    names = {"auc": "AUC", "log_loss": "log loss", "brier": "Brier", "ece": "ECE"}
-    table = Table("", *names.values(), title=title)
-    for name, measured in metrics.items():
-        table.add_row(name, *(f"{measured[key]:.4f}" for key in names))
     return table

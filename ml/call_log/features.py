@@ -55,7 +55,8 @@ def build_inputs(columns: Sequence[LogColumn], arrival: Arrival, target: Floats,
     left_out |= leaks
     kept = {name: values for name, values in own.items() if name not in leaks}
     sources = (*arrival.columns, *kept)
-    late = tuple(name for name in kept if name in moments or _IS_WAIT.search(name.lower()))
+    waits = {name for name in kept if name not in categories and _IS_WAIT.search(name.lower())}
+    late = tuple(name for name in kept if name in moments or name in waits)
     if arrival.has_clock:
         kept |= busyness(at, moments or _waits(kept, at), target)
         kept["minute of the day"] = at // 60 % 1440

@@ -1,5 +1,7 @@
 """How well satisfaction is told on real dialogues, and how fast. Prints JSON lines.
 
+A file is measured by itself, and with the others of its language to learn from as well (`also`).
+
 Run with OMP_NUM_THREADS=1: python -m tests.benchmarks.bench_satisfaction [jddc mwoz sgd redial]
 The files are those of the folder of shared data beside the repository; one that is absent is passed over.
 The peer of the speed is what one writes first: TF-IDF and a logistic regression, each turn by itself.
@@ -23,11 +25,25 @@ from ml.satisfaction.moments import CONVERSATION, DIALOGUE, SAID, labels_of, lea
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 NAMES = ("jddc", "mwoz", "sgd", "redial")
+ENGLISH = ("mwoz", "sgd", "redial")
 _PEER_TURNS = 2_000
 
 
 def told(**facts: object) -> None:
     print(json.dumps(facts, ensure_ascii=False), flush=True)
+
+
+def read(name: str) -> tuple[Dialogue, ...]:
+    path = DATA / f"satisfaction_{name}.jsonl"
+    return read_dialogues(path) if path.exists() else ()
+
+
+def quality_with_others(name: str, dialogues: tuple[Dialogue, ...]) -> None:
+    others = [other for other in ENGLISH if other != name]
+    also = [dialogue for other in others for dialogue in read(other)]
+    for by in (DIALOGUE, CONVERSATION):
+        measured = asdict(cross_validate(dialogues, by, also=also).model)
+        told(benchmark="satisfaction", file=name, folds_by=by, also=others, **measured)
 
 
 def quality(name: str, dialogues: tuple[Dialogue, ...]) -> None:
@@ -69,14 +85,15 @@ def speed(name: str, dialogues: tuple[Dialogue, ...]) -> None:
 def main() -> None:
     asked = [one for one in sys.argv[1:] if not one.startswith("--")]
     for name in asked or NAMES:
-        path = DATA / f"satisfaction_{name}.jsonl"
-        if not path.exists():
+        dialogues = read(name)
+        if not dialogues:
             told(benchmark="satisfaction", file=name, skipped="the shared data is not there")
             continue
-        dialogues = read_dialogues(path)
         speed(name, dialogues)
         if "--speed" not in sys.argv:
             quality(name, dialogues)
+            if name in ENGLISH:
+                quality_with_others(name, dialogues)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,14 @@ def test_columns_of_a_classic_log_are_understood(of_classic):
     assert of_classic.volume is not None
 
 
+def test_the_name_of_a_queue_is_known_on_arrival(tmp_path):
+    path = tmp_path / "log.csv"
+    classic_log().rename({"type": "queue"}).write_csv(path)
+    found = evaluate_events(path, Question("outcome", positive="hang"))
+    assert "queue" in found.used
+    assert "queue" not in found.late
+
+
 def test_a_column_that_was_filled_in_afterwards_leaks_in_any_disguise(classic, of_classic, tmp_path):
     log = pl.read_csv(classic, separator="\t", infer_schema=False)
     hang = pl.col("outcome") == "HANG"
@@ -131,7 +139,7 @@ def test_the_command_shows_figures_columns_and_baselines(classic, tmp_path):
     app.command()(events_command)
     shown = CliRunner().invoke(app, ["--events", str(classic), "--target", "outcome", "--positive", "HANG"])
     assert shown.exit_code == 0, shown.output
-    for word in ("AUC", "majority", "rule", "linear", "WAPE", "seasonal_naive", "left out", "q_time"):
+    for word in ("auc", "majority", "rule", "linear", "WAPE", "seasonal_naive", "left out", "q_time"):
         assert word in shown.output
     assert "ANA" not in shown.output
     missing = CliRunner().invoke(app, ["--events", str(tmp_path / "none.csv"), "--target", "outcome"])
