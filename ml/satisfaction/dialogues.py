@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from ml.split import NotEnoughToLearn
 from privacy.errors import MangroveError
 
 MAX_LINE_BYTES = 1 << 20
@@ -35,7 +36,7 @@ class DialogueMalformed(MangroveError):
         )
 
 
-class NothingLabelled(MangroveError):
+class NothingLabelled(NotEnoughToLearn):
     """There is nothing, or too little, to learn from or to measure on."""
 
     reason = "NOTHING_LABELLED"

@@ -6,8 +6,9 @@ import pytest
 
 from ml.next_action.task import Abandonment, HandOver
 from ml.registry import NoChampion, Registry, VersionUnknown
+from ml.satisfaction.dialogues import NothingLabelled
 from ml.split import NotEnoughToLearn
-from ml.train import train
+from ml.train import Training, train, train_each
 from ml.upkeep import NotPromoted, look, promote
 from spark_jobs.lake.snapshot import TableMissing
 from tests.unit.ml.moments import moments, write_features
@@ -142,3 +143,15 @@ def test_tasks_have_experiments_and_champions_of_their_own_and_nothing_lies_outs
     train(Abandonment(), str(tmp_path / "lake"), tmp_path / "registry")
     assert Registry(tmp_path / "registry", "abandonment").versions() == [1]
     assert {p.name for p in tmp_path.iterdir()} == {"lake", "registry"}
+
+
+def test_a_task_that_finds_too_little_in_time_stops_no_other(place, tmp_path):
+    class Silent(HandOver):
+        def fit(self, split):
+            raise NothingLabelled("Nobody judged. Collect feedback.")
+
+    told = dict(train_each([Silent(), Abandonment()], str(place / "lake"), tmp_path / "mlflow"))
+    assert isinstance(told["handover"], NothingLabelled)
+    assert isinstance(told["abandonment"], Training)
+    with pytest.raises(NoChampion):
+        Registry(tmp_path / "mlflow", "handover").champion()
