@@ -57,6 +57,11 @@ def train(names: list[str], lake: str, mlflow: Path, asked: Asked) -> None:
             shown = {f"version {training.version}": training.metrics, **training.rivals}
             console.print(metrics_table(f"{name}: on held-out rows", shown))
             console.print(f"{name}: {training.sentence}")
+        if asked.epsilon is not None:
+            console.print(
+                f"Each of these was trained with epsilon {asked.epsilon:g} at delta {asked.delta:g}; the unit is "
+                "a person. Guarantee and price stand on its model card."
+            )
     if stuck and names:
         raise typer.Exit(1)
 
@@ -116,8 +121,10 @@ def roll_back(name: str, mlflow: Path) -> None:
 
 
 def score(lake: str, mlflow: Path, master: str = "") -> None:
-    """Score every moment with the champions, into gold.predictions."""
+    """Score with every champion, into the lake's tables of predictions, and tell which task has none."""
+    from ml.registry import Registry
     from ml.score import score as score_features
+    from ml.tasks import TASKS
     from spark_jobs.lake.io import Lake
     from spark_jobs.session import spark_session
 
@@ -131,6 +138,9 @@ def score(lake: str, mlflow: Path, master: str = "") -> None:
             spark.stop()
     for change in changes:
         console.print(str(change))
+    silent = [name for name in TASKS if Registry(mlflow, name).champion_version() is None]
+    if silent:
+        console.print(f"Without a champion, and so not scored: {', '.join(silent)}.")
 
 
 def report(names: list[str], lake: str, mlflow: Path, card: bool) -> None:
@@ -143,7 +153,9 @@ def report(names: list[str], lake: str, mlflow: Path, card: bool) -> None:
     from ml.train import CARD
     from ml.upkeep import watch
 
-    table = Table("task", "champion", "versions", "measure", "value", "drift of score", "drifting inputs")
+    table = Table("task", "champion", "versions", "measure", "value", "drift of score", "watched inputs")
+    for column in table.columns:
+        column.overflow = "fold"
     with told_in_one_sentence():
         for task in chosen(names):
             registry = Registry(mlflow, task.name)
@@ -172,6 +184,7 @@ def metrics_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
     """A table of measures, a row each model."""
     names = list(next(iter(rows.values())))
     shown = Table("", *(name.replace("_", " ") for name in names), title=title)
+    shown.columns[0].overflow = "fold"
     for row, metrics in rows.items():
         shown.add_row(row, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in names))
     return shown

@@ -43,7 +43,10 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict with the first reason against it."""
         if self.passed:
-            return "Promoted: it beats all rivals beyond chance, is calibrated, and no slice collapsed."
+            return (
+                "Promoted: it beats majority, rule and champion beyond chance, is no worse than the linear model, is "
+                "calibrated, and no slice collapsed."
+            )
         return "Not promoted: " + next(check.sentence for check in self.checks if not check.passed)
 
 
@@ -69,14 +72,15 @@ def judge(
     checks = [_better(name, gap_between(loss, rivals[name], units)) for name in MUST_BEAT]
     if "linear" in rivals:
         gap = gap_between(loss, rivals["linear"], units)
-        checks.append(Check(gap.low <= 0, f"its loss is {_told(gap)} the linear baseline's."))
+        checks.append(Check(gap.low <= 0, _told(gap, "the linear baseline's")))
     now = None if champion is None else task.losses(frame, champion)
     if now is not None:
         checks.append(_better("champion", gap_between(loss, now, units)))
     off = task.miscalibration(frame, said)
     checks.append(
         Check(
-            off <= task.calibration_limit, f"its miscalibration is {off:.3f}; the limit is {task.calibration_limit:g}."
+            off <= task.calibration_limit,
+            f"its miscalibration beyond chance is {off:.3f}; the limit is {task.calibration_limit:g}.",
         )
     )
     checks += [
@@ -114,19 +118,20 @@ def slices(task: Task, frame: pd.DataFrame) -> Iterator[tuple[str, "np.ndarray[t
 
 
 def _better(name: str, gap: Gap) -> Check:
-    return Check(gap.high < 0, f"its loss is {_told(gap)} the {name}'s.")
+    return Check(gap.high < 0, _told(gap, f"the {name}'s"))
 
 
-def _told(gap: Gap) -> str:
+def _told(gap: Gap, whose: str) -> str:
     side = "below" if gap.mean < 0 else "above"
-    return f"{abs(gap.mean):.4f} (95 %: {gap.low:+.4f} to {gap.high:+.4f}) {side}"
+    chance = ", which may be chance" if gap.low <= 0 <= gap.high else ""
+    return f"its loss is {abs(gap.mean):.4f} {side} {whose}{chance} (95 %: {gap.low:+.4f} to {gap.high:+.4f})."
 
 
 def _of_slice(
     name: str, loss: Floats, majority: Floats, champion: Floats | None, units: "pd.Series[str]"
 ) -> Iterator[Check]:
     gap = gap_between(loss, majority, units)
-    yield Check(gap.low <= 0, f"on {name} its loss is {_told(gap)} the majority's.")
+    yield Check(gap.low <= 0, f"on {name} " + _told(gap, "the majority's"))
     if champion is not None:
         gap = gap_between(loss, SLICE_SLACK * champion, units)
-        yield Check(gap.low <= 0, f"on {name} its loss is {_told(gap)} 1.1 times the champion's.")
+        yield Check(gap.low <= 0, f"on {name} " + _told(gap, "1.1 times the champion's"))

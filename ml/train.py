@@ -216,6 +216,7 @@ def _recalled(registry: Registry, version: int) -> Training:
         for name in (_MODEL, *run.data.tags[_RIVALS].split(","))
     }
     metrics = of.pop(_MODEL)
-    sentence = f"Nothing to do: version {version} was trained on these inputs already. {run.data.tags['verdict']}"
+    verdict = run.data.tags["verdict"]
+    sentence = f"Nothing to do: version {version} was trained on these inputs already. The verdict was: {verdict}"
     promoted = run.data.tags["promoted"] == "true"
     return Training(registry.name, version, False, promoted, sentence, metrics, of)

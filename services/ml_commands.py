@@ -1,6 +1,7 @@
 """`mangrove ml`: models with the folders of an installation."""
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,17 @@ app.add_typer(evaluate_app, name="evaluate")
 
 Tasks = Annotated[list[str] | None, typer.Argument(help="Tasks by name; all if none is named.")]
 TaskName = Annotated[str, typer.Argument(help="A task's name, such as handover.")]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as asked:
+        # As servers do, so that a port which was just let go counts as free.
+        asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            asked.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _places(home: Path) -> tuple[str, Path]:
@@ -79,7 +91,7 @@ def promote(
 
 @app.command(epilog="Example: mangrove ml score --home .mangrove")
 def score(home: HomeOption = DEFAULT_HOME, master: MasterOption = "") -> None:
-    """Score every moment of gold.features with the champions, into gold.predictions."""
+    """Score with every champion: gold.predictions, journey_predictions, satisfaction, segments and demand."""
     models.score(*_places(home), master)
 
 
@@ -104,7 +116,12 @@ def ui(
     from ml.registry import database_of
 
     _, folder = _places(home)
+    if not _is_free(port):
+        typer.echo(f"Port {port} of 127.0.0.1 is in use. Name another with --port.", err=True)
+        raise typer.Exit(1)
     folder.mkdir(parents=True, exist_ok=True)
+    # MLflow's own background jobs are seven processes that nothing here uses.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     typer.echo(f"http://127.0.0.1:{port}")
     store = ["--backend-store-uri", database_of(folder), "--registry-store-uri", database_of(folder)]
     bind = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]

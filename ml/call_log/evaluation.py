@@ -122,7 +122,10 @@ def _check_names(there: Sequence[str], question: Question) -> None:
     asked = {"--target": [question.target], "--time": [question.time or question.target], "--ignore": question.ignore}
     for option, names in asked.items():
         if any(name not in there for name in names):
-            raise EventsWrong(f"The events have no column as {option} names it. They have: {', '.join(there)}.")
+            raise EventsWrong(
+                f"The events have no column as {option} names it. The first line of the file must name the columns; "
+                f"look there for how it is spelled. It names {len(there)}."
+            )
     if question.target in question.ignore or question.target == question.time:
         raise EventsWrong("The target cannot be the time or be ignored. Name another column with --target.")
 

@@ -36,13 +36,18 @@ def evaluate_satisfaction(train: Train, test: Test = None, also: Also = None) ->
         if test is not None:
             others = read_dialogues(test)
             known = [*dialogues, *strangers(more, others)]
+            if shared := len(dialogues) - len(strangers(dialogues, others)):
+                console.print(
+                    f"[yellow]{shared} of {len(dialogues)} dialogues to learn from are of conversations in the test "
+                    "file, so the figures flatter. Leave them out to know how others are told.[/yellow]"
+                )
             with console.status("learning …"):
                 _show(evaluate(known, others), "the test file")
             try:
                 with console.status("looking ahead …"):
                     _show_ahead(evaluate_ahead(known, others), "the test file")
             except NothingLabelled as error:
-                console.print(f"[yellow]dissatisfaction ahead was not measured: {error.sentence}[/yellow]")
+                console.print(f"[yellow]Dissatisfaction ahead was not measured. {error.sentence}[/yellow]")
             return
         for by in (DIALOGUE, CONVERSATION):
             how = f"five folds by {by.removesuffix('_id')}"

@@ -196,7 +196,9 @@ def _dialogue(line: bytes, number: int) -> Dialogue:
         told = orjson.loads(line)
     except orjson.JSONDecodeError:
         raise DialogueMalformed(number, "is not JSON") from None
-    if not isinstance(told, dict) or not isinstance(told.get("dialogue_id"), str) or not told["dialogue_id"]:
+    if not isinstance(told, dict):
+        raise DialogueMalformed(number, "is not an object")
+    if not isinstance(told.get("dialogue_id"), str) or not told["dialogue_id"]:
         raise DialogueMalformed(number, "has no 'dialogue_id'")
     if not isinstance(told.get("turns"), list) or not told["turns"]:
         raise DialogueMalformed(number, "has no 'turns'")

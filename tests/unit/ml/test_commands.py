@@ -1,6 +1,7 @@
 """`mangrove ml` as its users call it: what is told, and what bad input is answered."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,32 @@ def test_satisfaction_is_measured_by_folds_and_on_a_file(tmp_path):
     on_file = ask("evaluate", "satisfaction", "--train", first, "--test", second, "--also", third)
     assert on_file.exit_code == 0
     assert "the test file" in on_file.output
+
+
+def test_a_test_file_that_was_learned_from_is_told(tmp_path):
+    first = written(tmp_path, 1)
+    done = ask("evaluate", "satisfaction", "--train", first, "--test", first)
+    assert "12 of 12 dialogues" in " ".join(done.output.split())
+
+
+def test_a_private_training_tells_its_guarantee(home, trained):
+    done = ask("train", "handover", "--epsilon", 2, "--home", home)
+    assert "epsilon 2 at delta 1e-06" in " ".join(done.output.split())
+
+
+def test_a_call_log_without_names_of_columns_is_not_repeated(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text(f"2026-01-05 08:01:21,{SECRET},5,no\n2026-01-05 08:02:21,other,7,yes\n")
+    done = ask("evaluate", "events", "--events", file, "--target", "abandoned")
+    assert done.exit_code == 1
+    assert "first line" in done.output
+
+
+def test_pages_on_a_port_that_is_taken_are_refused(home):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = ask("ui", "--home", home, "--port", taken.getsockname()[1])
+    assert done.exit_code == 1
+    assert "in use" in done.output
 
 
 @pytest.mark.parametrize(

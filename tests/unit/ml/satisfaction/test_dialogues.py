@@ -29,7 +29,7 @@ def a_line(**changes):
     ("line", "what"),
     [
         (f"{{{SECRET}", "not JSON"),
-        (json.dumps([SECRET]), "no 'dialogue_id'"),
+        (json.dumps([SECRET]), "is not an object"),
         (json.dumps({"turns": [SECRET]}), "no 'dialogue_id'"),
         (json.dumps({"dialogue_id": SECRET}), "no 'turns'"),
         (json.dumps({"dialogue_id": SECRET, "turns": []}), "no 'turns'"),
