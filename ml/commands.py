@@ -154,7 +154,8 @@ def report(names: list[str], lake: str, mlflow: Path, card: bool) -> None:
     from ml.upkeep import watch
 
     table = Table("task", "champion", "versions", "measure", "value", "drift of score", "watched inputs")
-    for column in table.columns:
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
         column.overflow = "fold"
     with told_in_one_sentence():
         for task in chosen(names):
@@ -184,7 +185,7 @@ def metrics_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
     """A table of measures, a row each model."""
     names = list(next(iter(rows.values())))
     shown = Table("", *(name.replace("_", " ") for name in names), title=title)
-    shown.columns[0].overflow = "fold"
+    shown.columns[0].no_wrap = True
     for row, metrics in rows.items():
         shown.add_row(row, *(f"{metrics[name]:.4f}" if name in metrics else "" for name in names))
     return shown

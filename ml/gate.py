@@ -80,7 +80,7 @@ def judge(
     checks.append(
         Check(
             off <= task.calibration_limit,
-            f"its miscalibration beyond chance is {off:.3f}; the limit is {task.calibration_limit:g}.",
+            f"{task.calibration_told} {off:.3f}; the limit is {task.calibration_limit:g}.",
         )
     )
     checks += [

@@ -56,6 +56,7 @@ class Task(ABC):
         slice_by: Columns of `declared` whose values are measured apart.
         headline: The metric that tables show first.
         calibration_limit: The most miscalibration that the gate lets pass, beyond what chance alone gives.
+        calibration_told: What `miscalibration` measures, as the beginning of a sentence.
         output: The table that `scored` fills, None if the task's predictions are written otherwise.
     """
 
@@ -69,6 +70,7 @@ class Task(ABC):
     slice_by: tuple[str, ...] = ()
     headline: str
     calibration_limit: float = 0.03
+    calibration_told: str = "its miscalibration beyond chance is"
     output: Table | None = None
 
     def accepts(self, champion: Any) -> bool:

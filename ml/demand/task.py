@@ -51,6 +51,7 @@ class Demand(Task):
     output = GOLD_DEMAND
     headline = "wape"
     calibration_limit = 0.05
+    calibration_told = "the share of half hours inside the 80 % interval is off by"
 
     def __init__(self, campaigns: Path | None = None, country: str = COUNTRY, zone: str = ZONE) -> None:
         self._calendar = Calendar(country, read_campaigns(campaigns) if campaigns else ())

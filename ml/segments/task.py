@@ -37,6 +37,7 @@ class Segments(Task):
     unit = "person_id"
     headline = "negative_log_likelihood"
     calibration_limit = 0.2
+    calibration_told = "segments found in two halves of the people differ by (1 - adjusted Rand index)"
     output = GOLD_SEGMENTS
 
     def scored(self, lake_root: str, model: Any, version: int) -> pa.Table:
