@@ -1,5 +1,6 @@
 """Reading a CSV file of calls that nobody has described: encoding, separator, blanks."""
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ _ENCODINGS = ("utf-8-sig", "gb18030", "latin-1")
 _BLANKS = ("", "na", "n/a", "nan", "null", "none", "nil", "-", "?", "\\n")
 _MOST_IN_A_CELL = 10_000
 _LOOKED_AT = 65_536
+_FEW = 0.01
 
 
 class EventsWrong(MangroveError):
@@ -36,17 +38,7 @@ def read_events(path: Path) -> pl.DataFrame:
     if not first.strip() or "\0" in first:
         raise EventsWrong("The file of events holds no table. Give a CSV file whose first line names the columns.")
     separator = max(_SEPARATORS, key=first.count)
-    try:
-        frame = pl.read_csv(
-            text.lstrip("\ufeff\r\n ").encode(),
-            separator=separator,
-            infer_schema=False,
-            truncate_ragged_lines=True,
-        )
-    except pl.exceptions.PolarsError:
-        raise EventsWrong(
-            "The file of events is no table. Check its quotes, and that all lines have as many cells."
-        ) from None
+    frame = _table(text.lstrip("\ufeff\r\n "), separator)
     if frame.is_empty():
         raise EventsWrong("The file of events has no rows below its first line. Give a log with calls in it.")
     longest = frame.select(pl.max_horizontal(pl.all().str.len_chars().max().fill_null(0))).item()
@@ -59,6 +51,24 @@ def read_events(path: Path) -> pl.DataFrame:
     return frame.select(trimmed).select(
         pl.when(pl.col(name).str.to_lowercase().is_in(_BLANKS)).then(None).otherwise(pl.col(name)).alias(name)
         for name in frame.columns
+    )
+
+
+def _table(text: str, separator: str) -> pl.DataFrame:
+    """Read cells; separators at the ends of lines, which some programs add, are no cells.
+
+    Of a line in a hundred cells that the first line has no name for are left out: more than that is another file.
+    """
+    without_ends = re.sub(f"{re.escape(separator)}+(?=\\r?\\n|$)", "", text)
+    lines = [line.count(separator) for line in without_ends.splitlines()]
+    few_are_long = sum(cells > lines[0] for cells in lines) <= _FEW * len(lines)
+    for given, cut in ((text, False), (without_ends, False), *([(without_ends, True)] if few_are_long else [])):
+        try:
+            return pl.read_csv(given.encode(), separator=separator, infer_schema=False, truncate_ragged_lines=cut)
+        except pl.exceptions.PolarsError:
+            continue
+    raise EventsWrong(
+        "The file of events is no table. Check its quotes, and that no line has more cells than the first one."
     )
 
 

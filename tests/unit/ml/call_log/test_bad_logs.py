@@ -108,3 +108,15 @@ def test_blanks_and_quotes_are_cleaned(tmp_path):
 def test_chinese_encodings_are_read(tmp_path):
     (tmp_path / "log.csv").write_bytes("时间,队列\n2026-01-01,投诉\n".encode("gb18030"))
     assert read_events(tmp_path / "log.csv").columns == ["时间", "队列"]
+
+
+def test_cells_without_a_name_are_refused_unless_they_are_few_or_empty(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("a,b\n" + "3,4\n" * 300 + "1,2,SECRET\n")
+    assert read_events(path).columns == ["a", "b"]
+    path.write_text("a,b\n1,2,,\n3,4\n")
+    assert read_events(path).rows() == [("1", "2"), ("3", "4")]
+    path.write_text("a,b\n" + "3,4\n1,2,SECRET\n" * 9)
+    with pytest.raises(EventsWrong, match="more cells") as raised:
+        read_events(path)
+    assert "SECRET" not in raised.value.sentence
