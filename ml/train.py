@@ -1,6 +1,7 @@
 """Training: split, fit, compare, record, and let the gate decide. The same for every task."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,10 +194,14 @@ def _record_artefacts(
 def _log_model(task: Task, model: Any, split: Split) -> str:
     example = task.example(split.train)
     predict = "predict_proba" if hasattr(model, "predict_proba") else "predict"
+    with warnings.catch_warnings():
+        # Half hours, weekdays and segments are whole numbers, and none is ever missing.
+        warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer", UserWarning)
+        signature = infer_signature(example, getattr(model, predict)(example))
     logged = mlflow.sklearn.log_model(
         model,
         name=_MODEL,
-        signature=infer_signature(example, getattr(model, predict)(example)),
+        signature=signature,
         input_example=example,
         pip_requirements=_REQUIREMENTS,
         pyfunc_predict_fn=predict,
