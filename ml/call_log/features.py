@@ -55,10 +55,10 @@ def build_inputs(columns: Sequence[LogColumn], arrival: Arrival, target: Floats,
     left_out |= leaks
     kept = {name: values for name, values in own.items() if name not in leaks}
     sources = (*arrival.columns, *kept)
-    waits = {name for name in kept if name not in categories and _IS_WAIT.search(name.lower())}
+    waits = {n: v for n, v in kept.items() if n not in categories and _IS_WAIT.search(n.lower())}
     late = tuple(name for name in kept if name in moments or name in waits)
     if arrival.has_clock:
-        kept |= busyness(at, moments or _waits(kept, at), target)
+        kept |= busyness(at, moments or _waited(waits, at), target)
         kept["minute of the day"] = at // 60 % 1440
     kept["weekday"] = (at // A_DAY_S + 3) % 7
     for column in [one for one in columns if one.kind == "id"]:
@@ -127,13 +127,9 @@ def _codes(text: pl.Series) -> Floats:
     return other.cast(pl.Float64).to_numpy()
 
 
-def _waits(kept: dict[str, Floats], at: Floats) -> dict[str, Floats]:
+def _waited(waits: dict[str, Floats], at: Floats) -> dict[str, Floats]:
     """The moments at which waits ended, where the log tells them as seconds only."""
-    return {
-        name: at + np.maximum(0, values)
-        for name, values in kept.items()
-        if _IS_WAIT.search(name.lower()) and (values >= 0).any()
-    }
+    return {name: at + np.maximum(0, values) for name, values in waits.items() if (values >= 0).any()}
 
 
 def _history(column: LogColumn, at: Floats, target: Floats) -> dict[str, Floats] | None:

@@ -1,5 +1,6 @@
 """The evaluation of a foreign log: close to the best possible, no leaks, and the same in any order and spelling."""
 
+import numpy as np
 import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -78,6 +79,20 @@ def test_the_name_of_a_queue_is_known_on_arrival(tmp_path):
     found = evaluate_events(path, Question("outcome", positive="hang"))
     assert "queue" in found.used
     assert "queue" not in found.late
+
+
+def test_the_name_of_a_queue_is_no_time_spent_in_it():
+    from ml.call_log.columns import arrival_of, understand
+    from ml.call_log.features import build_inputs
+
+    start = pl.Series("start", [f"2026-01-05 {9 + n // 60:02}:{n % 60:02}:00" for n in range(300)])
+    queue = pl.Series("queue", ["sales", "care", "care"] * 100)
+    held = pl.Series("hold", [f"{n % 7}.5" for n in range(300)])
+    columns = [understand(column) for column in (start, queue, held)]
+    names = build_inputs(columns, arrival_of(columns, None), np.arange(300) % 2.0, 200).names
+    assert "queue" in names
+    assert [name for name in names if "queue" in name] == ["queue"]
+    assert "hold in 15 minutes" in names
 
 
 def test_a_column_that_was_filled_in_afterwards_leaks_in_any_disguise(classic, of_classic, tmp_path):
