@@ -208,7 +208,7 @@ def reserved(address: str, wait_s: float) -> Iterator[str]:
         raise CannotListen(f"The server cannot listen there: {why_not(error)}") from None
     until = time.monotonic() + wait_s
     with socket.socket(family, kind, protocol) as held:
-        while not _is_free(family, place):
+        while not is_free(family, place):
             if time.monotonic() >= until:
                 raise CannotListen(f"The server cannot listen there: {why_not(OSError(errno.EADDRINUSE, ''))}")
             time.sleep(_LOOK_S)
@@ -220,7 +220,8 @@ def reserved(address: str, wait_s: float) -> Iterator[str]:
         yield f"{host}:{held.getsockname()[1]}"
 
 
-def _is_free(family: int, place: tuple[Any, ...]) -> bool:
+def is_free(family: int, place: tuple[Any, ...]) -> bool:
+    """Say whether nobody listens at an address of a socket's family; one that was just let go counts as free."""
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

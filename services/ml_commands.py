@@ -22,17 +22,6 @@ Tasks = Annotated[list[str] | None, typer.Argument(help="Tasks by name; all if n
 TaskName = Annotated[str, typer.Argument(help="A task's name, such as handover.")]
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as asked:
-        # As servers do, so that a port which was just let go counts as free.
-        asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            asked.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 def _places(home: Path) -> tuple[str, Path]:
     installation = Home(home)
     return installation.lake_root, installation.path(installation.settings.mlflow)
@@ -114,9 +103,10 @@ def ui(
     import sys
 
     from ml.registry import database_of
+    from services.grpc_server import is_free
 
     _, folder = _places(home)
-    if not _is_free(port):
+    if not is_free(socket.AF_INET, ("127.0.0.1", port)):
         typer.echo(f"Port {port} of 127.0.0.1 is in use. Name another with --port.", err=True)
         raise typer.Exit(1)
     folder.mkdir(parents=True, exist_ok=True)

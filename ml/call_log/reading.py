@@ -1,6 +1,7 @@
 """Reading a CSV file of calls that nobody has described: encoding, separator, blanks."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -59,17 +60,20 @@ def _table(text: str, separator: str) -> pl.DataFrame:
 
     Of a line in a hundred cells that the first line has no name for are left out: more than that is another file.
     """
+    with suppress(pl.exceptions.PolarsError):
+        return _cells(text, separator)
     without_ends = re.sub(f"{re.escape(separator)}+(?=\\r?\\n|$)", "", text)
     lines = [line.count(separator) for line in without_ends.splitlines()]
     few_are_long = sum(cells > lines[0] for cells in lines) <= _FEW * len(lines)
-    for given, cut in ((text, False), (without_ends, False), *([(without_ends, True)] if few_are_long else [])):
-        try:
-            return pl.read_csv(given.encode(), separator=separator, infer_schema=False, truncate_ragged_lines=cut)
-        except pl.exceptions.PolarsError:
-            continue
+    with suppress(pl.exceptions.PolarsError):
+        return _cells(without_ends, separator, cut=few_are_long)
     raise EventsWrong(
         "The file of events is no table. Check its quotes, and that no line has more cells than the first one."
     )
+
+
+def _cells(text: str, separator: str, *, cut: bool = False) -> pl.DataFrame:
+    return pl.read_csv(text.encode(), separator=separator, infer_schema=False, truncate_ragged_lines=cut)
 
 
 def _decoded(raw: bytes) -> str:
