@@ -1,7 +1,7 @@
 """Dialogues with a level of satisfaction at some turns: read from JSON lines, and put together from windows."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,22 @@ def levels_of(dialogues: Sequence[Dialogue]) -> int:
     if not given:
         raise NothingLabelled("No turn has a 'satisfaction'. Give dialogues with at least some turns judged.")
     return next(scale for scale in SCALES if max(given) < scale)
+
+
+def turns_of(said: Iterable[tuple[bool, str]]) -> tuple[Turn, ...]:
+    """Lay out messages as turns: each one of the customer with all that was answered until the next.
+
+    Args:
+        said: Whether the customer spoke, and what, in the order of time. What others say before the customer's first
+            message is left out.
+    """
+    told: list[tuple[str, list[str]]] = []
+    for by_customer, text in said:
+        if by_customer:
+            told.append((text, []))
+        elif told:
+            told[-1][1].append(text)
+    return tuple(Turn(user, " ".join(answers)) for user, answers in told)
 
 
 def conversations_of(dialogues: Sequence[Dialogue]) -> list[str]:

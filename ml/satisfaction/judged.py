@@ -1,11 +1,13 @@
 """The customers' messages in the lake: whose consent covers learning, what was said, and how it was judged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import polars as pl
 
-from ml.satisfaction.dialogues import Dialogue, Turn
+from ml.satisfaction.dialogues import Dialogue, turns_of
 from ml.satisfaction.moments import DIALOGUE, TURN, labelled, moments_of
 
 LEVELS = 3
@@ -62,26 +64,23 @@ def _allowed(events: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
 def _dialogues(events: pl.DataFrame) -> Iterator[Dialogue]:
     """Each conversation with a turn for each message of the customer; several answers to one are joined."""
     for (talk,), told in events.group_by([_TALK], maintain_order=True):
-        users: list[str] = []
-        answers: list[list[str]] = []
-        place_of: dict[int, int] = {}
-        by_turn: dict[int, int] = {}
-        csat = None
-        for row in told.iter_rows(named=True):
-            if row["party"] == "customer":
-                place_of[row["order"]] = len(users)
-                users.append(row["text"] or "")
-                answers.append([])
-            elif row["party"] is not None and answers:
-                answers[-1].append(row["text"] or "")
-            elif row["feedback_kind"] == "turn" and row["score"] in range(LEVELS):
-                by_turn[row["order"]] = row["score"]
-            elif row["feedback_kind"] == "csat" and row["score"] in range(1, 6):
-                csat = row["score"]
-        levels = {place_of[turn]: level for turn, level in by_turn.items() if turn in place_of}
-        if not levels and csat is not None and users:
-            levels = {len(users) - 1: (csat > 2) + (csat > 3)}
-        turns = zip(users, answers, strict=True)
-        yield Dialogue(
-            str(talk), tuple(Turn(text, " ".join(said), levels.get(n)) for n, (text, said) in enumerate(turns))
-        )
+        rows = told.to_dicts()
+        messages = [row for row in rows if row["party"] is not None]
+        turns = turns_of((row["party"] == "customer", row["text"] or "") for row in messages)
+        levels = _levels(rows, [row["order"] for row in messages if row["party"] == "customer"])
+        judged = (replace(turn, satisfaction=levels.get(place)) for place, turn in enumerate(turns))
+        yield Dialogue(str(talk), tuple(judged))
+
+
+def _levels(rows: Sequence[Mapping[str, Any]], orders: Sequence[int]) -> dict[int, int]:
+    """The levels of judged turns by place; `orders` are what the customer's messages are numbered by."""
+    place_of = {order: place for place, order in enumerate(orders)}
+    levels, csat = {}, None
+    for row in rows:
+        if row["feedback_kind"] == "turn" and row["score"] in range(LEVELS) and row["order"] in place_of:
+            levels[place_of[row["order"]]] = row["score"]
+        elif row["feedback_kind"] == "csat" and row["score"] in range(1, 6):
+            csat = row["score"]
+    if not levels and csat is not None and orders:
+        return {len(orders) - 1: (csat > 2) + (csat > 3)}
+    return levels

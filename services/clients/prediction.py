@@ -1,4 +1,4 @@
-"""Asks the prediction service in plain Python what comes next in a conversation.
+"""Asks the prediction service in plain Python what comes next in a conversation, and how satisfied the customer seems.
 
 ```python
 events = [
@@ -9,6 +9,7 @@ events = [
 with PredictionClient("127.0.0.1:50053", api_key) as client:
     told = client.predict("talk-7", events)
 told["handover"].probability
+told.satisfaction.level
 ```
 """
 
@@ -32,6 +33,7 @@ __all__ = [
     "Predicted",
     "PredictionClient",
     "PredictionRefused",
+    "Satisfaction",
     "complained",
     "ended",
     "paid",
@@ -83,16 +85,31 @@ class Next:
 
 
 @dataclass(frozen=True, slots=True)
+class Satisfaction:
+    """How satisfied the customer seems: a score from 0 to 1, its level in words ("very dissatisfied" …).
+
+    `slope` is how much the score changes with each message of the customer, over the last three.
+    """
+
+    score: float
+    level: str
+    slope: float
+    model_version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Predicted:
-    """What comes next after the newest message of the customer, written at `as_of`.
+    """What comes next after the newest message of the customer, written at `as_of`, and how satisfied they seem then.
 
     `turn` is how many messages the customer had written; `without_model` are actions that no model tells of.
+    `satisfaction` is None if no model tells it.
     """
 
     by_action: Mapping[str, Next]
     as_of: datetime
     turn: int
     without_model: tuple[str, ...]
+    satisfaction: Satisfaction | None
 
     def __getitem__(self, action: str) -> Next:
         """Return one of handover, abandonment, escalation and resolution."""
@@ -101,7 +118,7 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class ModelInUse:
-    """The model of an action: the version that answers and since when, and the champion that could not be loaded."""
+    """A model: the version that answers and since when, and the champion that could not be loaded."""
 
     version: int | None
     loaded_at: datetime | None
@@ -143,10 +160,11 @@ class PredictionClient:
             _time(told.as_of_unix_nano),
             told.turn,
             tuple(_name(action) for action in told.without_model),
+            _satisfaction(told.satisfaction) if told.HasField("satisfaction") else None,
         )
 
     def models(self) -> dict[str, ModelInUse]:
-        """Say which models answer, by action."""
+        """Say which models answer, by action and `satisfaction`."""
         told = self._call(self._stub.GetModels, prediction_pb2.GetModelsRequest())
         return {
             model.name: ModelInUse(
@@ -245,6 +263,11 @@ def _next(told: prediction_pb2.Prediction) -> Next:
     if told.HasField("time_to_event"):
         seconds = (told.time_to_event.p10_s, told.time_to_event.p50_s, told.time_to_event.p90_s)
     return Next(_name(told.action), told.probability, seconds, told.model_version)
+
+
+def _satisfaction(told: prediction_pb2.Satisfaction) -> Satisfaction:
+    level = prediction_pb2.SatisfactionLevel.Name(told.level).removeprefix("SATISFACTION_LEVEL_")
+    return Satisfaction(told.score, level.replace("_", " ").lower(), told.slope, told.model_version)
 
 
 def _name(action: Any) -> str:

@@ -14,7 +14,7 @@ from services.grpc_room import Limits
 from services.grpc_server import RunningServer, ServerOptions, keep_serving, start_server
 from services.keys import key_provider
 from services.prediction.metrics import ModelMetrics
-from services.prediction.ports import NEXT_ACTIONS, Predicting
+from services.prediction.ports import MODELS, Predicting
 from services.prediction.servicer import SERVICE, PredictionServicer, add_to_server
 from services.prediction.trial import prepared, warmed
 from services.prediction.workers import Workers
@@ -60,7 +60,7 @@ def from_home(home: Home, address: str = "") -> PredictionService:
         MaskingFailed: if a detector fails on a made-up conversation.
     """
     settings = home.settings.prediction
-    champions = champions_at(home.path(home.settings.mlflow), NEXT_ACTIONS, prepared)
+    champions = champions_at(home.path(home.settings.mlflow), MODELS, prepared)
     by = Predicting(champions, warmed(event_masker_at(home).texts))
     workers = Workers(settings.threads, settings.max_waiting)
     champions.refresh()

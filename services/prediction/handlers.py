@@ -5,11 +5,23 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from ml.online import Lineup
+from ml.satisfaction.dialogues import Turn
+from ml.satisfaction.running import felt
 from privacy.masking import MaskingFailed, Violation
 from services.access import Caller
 from services.collector.metrics import MASKING_FAILURES
-from services.prediction.moment import events_frame, in_order, inputs, present_moment
-from services.prediction.ports import NEXT_ACTIONS, Asked, Event, Foretold, Predicting, Told, foretell
+from services.prediction.moment import events_frame, in_order, inputs, present_moment, turns_so_far
+from services.prediction.ports import (
+    NEXT_ACTIONS,
+    SATISFACTION,
+    Asked,
+    Event,
+    Foretold,
+    Predicting,
+    Seeming,
+    Told,
+    foretell,
+)
 from services.prediction.refusals import ChannelNotInScope, ConversationOver, NoModel, PredictionInvalid
 from services.prediction.texts import masked_texts
 
@@ -20,7 +32,7 @@ _SILENT = Violation(
 
 
 def predict(asked: Asked, *, caller: Caller, by: Predicting, now_us: int) -> Told:
-    """Say what comes next in a conversation so far.
+    """Say what comes next in a conversation so far, and how satisfied the customer seems.
 
     Args:
         asked: What is known; it breaks no rule of the schema.
@@ -44,7 +56,14 @@ def predict(asked: Asked, *, caller: Caller, by: Predicting, now_us: int) -> Tol
     timed = in_order(asked.events, now_us)
     texts = _masked([event for _, event in timed], caller.name, by)
     moment = present_moment(events_frame(timed, texts), asked.conversation_id)
-    return _told(moment, lineup, with_human=any("agent" in (event.party, event.to_party) for event in conversation))
+    with_human = any("agent" in (event.party, event.to_party) for event in conversation)
+    return Told(
+        foretold=_foretold(moment, lineup, with_human=with_human),
+        satisfaction=_seeming(turns_so_far(timed, texts, asked.conversation_id), lineup),
+        as_of_us=int(moment["as_of"].dt.timestamp("us").item()),
+        turn=int(moment["turn"].item()),
+        without_model=tuple(action for action in NEXT_ACTIONS if action not in lineup.loaded),
+    )
 
 
 def _check_scope(events: Iterable[Event], caller: Caller) -> None:
@@ -71,16 +90,16 @@ def _masked(events: Sequence[Event], source: str, by: Predicting) -> list[str | 
         raise
 
 
-def _told(moment: pl.DataFrame, lineup: Lineup, *, with_human: bool) -> Told:
+def _foretold(moment: pl.DataFrame, lineup: Lineup, *, with_human: bool) -> tuple[Foretold, ...]:
     given = inputs(moment)
     foretold = []
     for action in NEXT_ACTIONS:
         model = lineup.loaded.get(action)
         if model is not None and not (action == "handover" and with_human):
             foretold.append(Foretold(action, *foretell(model.model, given), model.version))
-    return Told(
-        foretold=tuple(foretold),
-        as_of_us=int(moment["as_of"].dt.timestamp("us").item()),
-        turn=int(moment["turn"].item()),
-        without_model=tuple(action for action in NEXT_ACTIONS if action not in lineup.loaded),
-    )
+    return tuple(foretold)
+
+
+def _seeming(turns: Sequence[Turn], lineup: Lineup) -> Seeming | None:
+    model = lineup.loaded.get(SATISFACTION)
+    return None if model is None else Seeming(felt(model.model, turns), model.version)

@@ -9,7 +9,7 @@ from prometheus_client import Gauge, Histogram, Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from services.prediction.ports import NEXT_ACTIONS, Models
+from services.prediction.ports import MODELS, Models
 
 WAITING = Gauge("mangrove_prediction_requests", "Requests that are worked on or wait for it.")
 SECONDS = Histogram(
@@ -37,7 +37,7 @@ class ModelMetrics(Collector):
         """Return the version of each model, 0 for none, and the champion's version that could not be loaded."""
         lineup = self._models.now()
         versions, failed = self._families()
-        for name in NEXT_ACTIONS:
+        for name in MODELS:
             model = lineup.loaded.get(name)
             versions.add_metric([name], 0 if model is None else model.version)
             failed.add_metric([name], lineup.failed.get(name, 0))

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from ml.next_action.features import COLUMNS
+from ml.satisfaction.dialogues import Turn, turns_of
 from services.prediction.language import language
 from services.prediction.ports import Event, Inputs
 from spark_jobs.gold.moments import AT, EVENT_COLUMNS, build_moments
@@ -53,6 +54,23 @@ def events_frame(timed: Sequence[tuple[int, Event]], texts: Sequence[str | None]
 def present_moment(events: pl.DataFrame, conversation_id: str) -> pl.DataFrame:
     """Return the row of the newest message of the customer in a conversation that has one."""
     return build_moments(events).filter(pl.col("conversation_id") == conversation_id).tail(1)
+
+
+def turns_so_far(
+    timed: Sequence[tuple[int, Event]], texts: Sequence[str | None], conversation_id: str
+) -> tuple[Turn, ...]:
+    """Return what was said in a conversation, as the model of satisfaction learned to read it.
+
+    Args:
+        timed: From `in_order`.
+        texts: Their masked texts.
+        conversation_id: The conversation meant.
+    """
+    return turns_of(
+        (event.party == "customer", text or "")
+        for (_, event), text in zip(timed, texts, strict=True)
+        if event.party is not None and event.conversation_id == conversation_id
+    )
 
 
 def inputs(moment: pl.DataFrame) -> Inputs:

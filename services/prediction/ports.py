@@ -7,10 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.online import Lineup
+from ml.satisfaction.running import Felt
 from privacy.masking import Masker
 
 NEXT_ACTIONS = ("handover", "abandonment", "escalation", "resolution")
-"""The tasks that are asked, in the order in which they are told."""
+"""The tasks of next actions, in the order in which they are told."""
+
+SATISFACTION = "satisfaction"
+"""The task of satisfaction."""
+
+MODELS = (*NEXT_ACTIONS, SATISFACTION)
+"""Every task that is asked."""
 
 Inputs = npt.NDArray[np.float64]
 
@@ -70,10 +77,22 @@ class Foretold:
 
 
 @dataclass(frozen=True, slots=True)
+class Seeming:
+    """How satisfied the customer seems, and the version of the model that says so."""
+
+    felt: Felt
+    model_version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
-    """What comes next after the moment `as_of_us`, at which the customer had written `turn` messages."""
+    """What comes next after the moment `as_of_us`, at which the customer had written `turn` messages.
+
+    `satisfaction` is as it seems at that moment, None if no model tells it.
+    """
 
     foretold: tuple[Foretold, ...]
+    satisfaction: Seeming | None
     as_of_us: int
     turn: int
     without_model: tuple[str, ...]

@@ -39,14 +39,14 @@ class ConversationOver(MangroveError):
 
 
 class NoModel(MangroveError):
-    """No model has passed the gate, for any next action."""
+    """No model has passed the gate."""
 
     reason = "NO_CHAMPION"
 
     def __init__(self) -> None:
         super().__init__(
-            "There is no champion model for any next action. Run `mangrove ml train`; it says whether a model passed. "
-            "The server finds it by itself."
+            "There is no champion model of any next action, nor of satisfaction. Run `mangrove ml train`; it says "
+            "whether a model passed. The server finds it by itself."
         )
 
 

@@ -4,9 +4,12 @@ from typing import Any
 
 from ml.compiled import compiled
 from ml.next_action.features import COLUMNS
+from ml.satisfaction.model import SatisfactionModel
+from ml.satisfaction.running import felt
+from ml.satisfaction.signals import SIGNALS
 from privacy.errors import MangroveError
 from privacy.masking import Masker
-from services.prediction.moment import events_frame, in_order, inputs, present_moment
+from services.prediction.moment import events_frame, in_order, inputs, present_moment, turns_so_far
 from services.prediction.ports import Event, foretell
 from services.prediction.texts import masked_texts
 
@@ -41,18 +44,23 @@ def warmed(masker: Masker) -> Masker:
 
 
 def prepared(model: Any) -> Any:
-    """Return a model ready to answer: compiled, and tried out on a made-up moment.
+    """Return a model ready to answer: a next action's compiled, and each tried out on a made-up conversation.
 
     Raises:
         ModelUnfit: if it looks at other features, if it says what is no probability, or if its quantiles are in no
             order.
         Exception: whatever the model raises.
     """
+    timed = in_order(_TRIAL, now_us=_TRIAL[-1].at_us)
+    texts = [event.text for _, event in timed]
+    if isinstance(model, SatisfactionModel):
+        if model.signals != SIGNALS or not 0 <= felt(model, turns_so_far(timed, texts, _TALK)).score <= 1:
+            raise ModelUnfit
+        return model
     if model.columns != COLUMNS:
         raise ModelUnfit
     quick = compiled(model)
-    timed = in_order(_TRIAL, now_us=_TRIAL[-1].at_us)
-    moment = present_moment(events_frame(timed, [event.text for _, event in timed]), _TALK)
+    moment = present_moment(events_frame(timed, texts), _TALK)
     probability, seconds = foretell(quick, inputs(moment))
     early, middle, late = seconds or (0.0, 0.0, 0.0)
     if not (0 <= probability <= 1 and 0 <= early <= middle <= late):

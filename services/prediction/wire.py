@@ -6,9 +6,10 @@ from itertools import islice
 from mangrove.event.v1 import event_pb2
 from mangrove.prediction.v1 import prediction_pb2
 from ml.online import Lineup
+from ml.satisfaction.levels import NAMES
 from privacy.masking import Violation, compile_plan
 from privacy.masking.validate import violations
-from services.prediction.ports import NEXT_ACTIONS, Asked, Event, Foretold, Told
+from services.prediction.ports import MODELS, NEXT_ACTIONS, Asked, Event, Foretold, Seeming, Told
 from services.prediction.refusals import PredictionInvalid
 
 _PLAN = compile_plan(prediction_pb2.PredictRequest.DESCRIPTOR)
@@ -23,6 +24,10 @@ _PAYMENTS = {
     v.number: v.name.removeprefix("PAYMENT_STATUS_").lower() for v in event_pb2.PaymentStatus.DESCRIPTOR.values
 }
 _ACTIONS = {name: prediction_pb2.NextAction.Value(f"NEXT_ACTION_{name.upper()}") for name in NEXT_ACTIONS}
+_LEVELS = {
+    name: prediction_pb2.SatisfactionLevel.Value(f"SATISFACTION_LEVEL_{name.replace(' ', '_').upper()}")
+    for name in NAMES
+}
 _EVENT_TYPES = {
     "message": "message_sent",
     "transfer": "conversation_transferred",
@@ -89,6 +94,7 @@ def told_to_proto(told: Told) -> prediction_pb2.PredictResponse:
         as_of_unix_nano=told.as_of_us * 1000,
         turn=told.turn,
         without_model=[_ACTIONS[name] for name in told.without_model],
+        satisfaction=None if told.satisfaction is None else _satisfaction(told.satisfaction),
     )
 
 
@@ -102,11 +108,17 @@ def _prediction(one: Foretold) -> prediction_pb2.Prediction:
     return told
 
 
+def _satisfaction(one: Seeming) -> prediction_pb2.Satisfaction:
+    return prediction_pb2.Satisfaction(
+        score=one.felt.score, level=_LEVELS[one.felt.level], slope=one.felt.slope, model_version=one.model_version
+    )
+
+
 def models_to_proto(lineup: Lineup) -> prediction_pb2.GetModelsResponse:
     """Write which models answer."""
     told = prediction_pb2.GetModelsResponse()
-    for name in NEXT_ACTIONS:
-        model = told.models.add(action=_ACTIONS[name], name=name, failed_version=lineup.failed.get(name, 0))
+    for name in MODELS:
+        model = told.models.add(action=_ACTIONS.get(name), name=name, failed_version=lineup.failed.get(name, 0))
         loaded = lineup.loaded.get(name)
         if loaded is not None:
             model.version = loaded.version

@@ -1,10 +1,11 @@
 """Predictions while conversations run beside MLflow's own serving function, as JSON lines.
 
-A real server over loopback with four champions of full size answers a conversation so far of 12 events, which differs
-from call to call: masking, features, four models, gRPC. First one client, then eight at once. The peer is what MLflow
-loads to serve a model (`mlflow.pyfunc`), in this very process, on the features of the same moments, once for each of
-the four models: no network, no masking, no features. At the end, what each step of a call takes, and at the beginning
-how long a fixed piece of work takes at all: what other programs take from this machine.
+A real server over loopback with champions of full size, four next actions and satisfaction, answers a conversation so
+far of 12 events, which differs from call to call: masking, features, five models, gRPC. First one client, then eight
+at once. The peer is what MLflow loads to serve a model (`mlflow.pyfunc`), in this very process, on the features of the
+same moments, once for each of the four next actions: no network, no masking, no features, no satisfaction. At the end,
+what each step of a call takes, and at the beginning how long a fixed piece of work takes at all: what other programs
+take from this machine.
 
 Example: OMP_NUM_THREADS=1 python -m tests.benchmarks.bench_prediction --calls 2000
 """
@@ -24,18 +25,19 @@ import polars as pl
 
 from mangrove.prediction.v1 import prediction_pb2
 from ml.next_action.features import COLUMNS
+from ml.satisfaction.running import felt
 from privacy.masking import Masker
 from services.clients.prediction import PredictionClient
 from services.demo.servers import free_port, running
 from services.installation import api_key_of, install
 from services.prediction import wire
-from services.prediction.moment import events_frame, in_order, inputs, present_moment
+from services.prediction.moment import events_frame, in_order, inputs, present_moment, turns_so_far
 from services.prediction.ports import foretell
 from services.prediction.texts import masked_texts
 from services.prediction.trial import prepared
 from services.settings import Home
 from tests.unit.prediction.registered import registered
-from tests.unit.prediction.talks import TALK, a_request, a_talk, models
+from tests.unit.prediction.talks import TALK, a_request, a_talk, models, satisfaction_model
 
 P99_MS = 20.0
 EVENTS, TALKS, CLIENTS = 12, 1500, 8
@@ -91,7 +93,8 @@ def over_loopback(home: Home, clients: int, calls: int) -> list[float]:
 def steps(calls: int) -> None:
     """Time each step of a call by itself, in this process."""
     masker, quick = Masker.default(), [prepared(model) for model in models(TALKS).values()]
-    spent: dict[str, list[float]] = {name: [] for name in ("reading", "masking", "events", "features", "four models")}
+    names = ("reading", "masking", "events", "features", "four next actions", "satisfaction")
+    spent: dict[str, list[float]] = {name: [] for name in names}
     for request in requests(calls):
         kept: dict[str, Any] = {}
 
@@ -104,7 +107,9 @@ def steps(calls: int) -> None:
         texts = step("masking", lambda one=in_time: masked_texts([event for _, event in one], masker, "web"))
         events = step("events", lambda one=in_time, said=texts: events_frame(one, said))
         moment = step("features", lambda one=events: present_moment(one, TALK))
-        step("four models", lambda one=moment: [foretell(model, inputs(one)) for model in quick])
+        step("four next actions", lambda one=moment: [foretell(model, inputs(one)) for model in quick])
+        turns = turns_so_far(in_time, texts, TALK)
+        step("satisfaction", lambda one=turns: felt(satisfaction_model(TALKS), one))
     for name, values in spent.items():
         told(f"a call's {name}, in process", values)
 
@@ -139,6 +144,7 @@ def main() -> int:
         learners = {name: model.learner for name, model in models(TALKS).items()}
         for action, model in models(TALKS).items():
             registered(home.path("mlflow"), action, model)
+        registered(home.path("mlflow"), "satisfaction", satisfaction_model(TALKS))
         noise(arguments.calls)
         with running(home, "prediction", "serve", address=home.settings.prediction.address):
             one = told("one client", over_loopback(home, 1, arguments.calls), at_most={"p99_ms": P99_MS})

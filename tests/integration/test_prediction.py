@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mangrove.prediction.v1 import prediction_pb2, prediction_pb2_grpc
 from ml.registry import Registry
+from ml.satisfaction.levels import level_of
 from services.clients.prediction import PredictionClient, PredictionRefused, ended, paid, said, transferred, viewed
 from services.clients.refusals import Refusal, refusal_of
 from services.installation import administration_of, api_key_of
@@ -90,7 +91,7 @@ def refused(home: Home, request: prediction_pb2.PredictRequest, api_key: str = "
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     home = a_home(tmp_path_factory.mktemp("home"), metrics_port=free_port())
-    for name, model in talks.models().items():
+    for name, model in {**talks.models(), "satisfaction": talks.satisfaction_model()}.items():
         registered(home.path("mlflow"), name, model)
     with predicting(home):
         yield home
@@ -104,6 +105,9 @@ def test_a_source_learns_what_comes_next(home: Home) -> None:
     assert 0 < handover.probability < 1
     assert handover.seconds is not None and handover.seconds[0] <= handover.seconds[1] <= handover.seconds[2]
     assert (told.as_of, told.turn, told.without_model) == (BEGAN + timedelta(seconds=31), 2, ())
+    seems = told.satisfaction
+    assert seems is not None and (seems.level, seems.model_version) == (level_of(seems.score), 1)
+    assert -1 <= seems.slope <= 1
 
 
 def test_what_a_customer_did_before_may_be_told(home: Home) -> None:
@@ -242,6 +246,7 @@ def test_without_a_champion_it_says_so_and_finds_the_first_by_itself_and_drains(
             answered = client.predict("talk-7", EVENTS)
             assert list(answered.by_action) == ["abandonment"]
             assert answered.without_model == ("handover", "escalation", "resolution")
+            assert answered.satisfaction is None and client.models()["satisfaction"].version is None
             busy = turned_away(home)
         assert (busy.code, busy.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "PREDICTION_BUSY")
         assert busy.retry_after_s == 0.2

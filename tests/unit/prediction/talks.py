@@ -10,11 +10,14 @@ import pandas as pd
 from mangrove.event.v1 import event_pb2
 from mangrove.prediction.v1 import prediction_pb2
 from ml.next_action.task import NextAction, NextActionModel
+from ml.satisfaction.model import SatisfactionModel, fit_model
+from ml.satisfaction.moments import learning_moments
 from ml.task import Split
 from ml.tasks import NEXT_ACTIONS
 from services.prediction.moment import events_frame, in_order
 from services.prediction.ports import Event
 from spark_jobs.gold.moments import build_moments
+from tests.unit.ml.satisfaction.made_up import dialogues
 
 BEGAN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 TALK = "talk-7"
@@ -96,3 +99,9 @@ def a_model(task: NextAction, talks: int = 300, seed: int = 1) -> NextActionMode
 def models(talks: int = 300, seed: int = 1) -> dict[str, NextActionModel]:
     """A model for each next action."""
     return {task.name: a_model(task, talks, seed) for task in NEXT_ACTIONS}
+
+
+@cache
+def satisfaction_model(talks: int = 30) -> SatisfactionModel:
+    """A model of satisfaction that learned from made-up dialogues."""
+    return fit_model(learning_moments(dialogues(talks)), 3)

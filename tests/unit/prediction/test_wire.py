@@ -8,9 +8,10 @@ from mangrove.event.v1 import event_pb2
 from mangrove.prediction.v1 import prediction_pb2
 from ml import tasks
 from ml.online import Lineup
+from ml.satisfaction.levels import NAMES
 from privacy.masking import compile_plan
 from services.prediction import wire
-from services.prediction.ports import NEXT_ACTIONS
+from services.prediction.ports import NEXT_ACTIONS, SATISFACTION
 from services.prediction.refusals import PredictionInvalid
 from tests.fakes.prediction import LOADED_AT, FakeModels
 from tests.unit.prediction.talks import TALK, a_request, a_talk, happened, nanos, said
@@ -36,6 +37,13 @@ def test_every_next_action_has_a_number_of_its_own() -> None:
     names = [name.removeprefix("NEXT_ACTION_").lower() for name in prediction_pb2.NextAction.DESCRIPTOR.values_by_name]
     assert names == ["unspecified", *NEXT_ACTIONS]
     assert [task.name for task in tasks.NEXT_ACTIONS] == list(NEXT_ACTIONS)
+
+
+def test_every_level_of_satisfaction_has_a_number_of_its_own() -> None:
+    levels = list(prediction_pb2.SatisfactionLevel.DESCRIPTOR.values_by_name)
+    names = [level.removeprefix("SATISFACTION_LEVEL_").replace("_", " ").lower() for level in levels]
+    assert names == ["unspecified", *NAMES]
+    assert SATISFACTION in tasks.TASKS
 
 
 def test_every_body_becomes_an_event_of_the_lake() -> None:
@@ -107,6 +115,7 @@ def test_models_are_told_also_where_there_is_none() -> None:
     lineup: Lineup = FakeModels({"escalation": object()}, {"handover": 4, "escalation": 9}, version=8).lineup
     told = wire.models_to_proto(lineup).models
     assert [(m.name, m.version, m.failed_version) for m in told] == [
-        ("handover", 0, 4), ("abandonment", 0, 0), ("escalation", 8, 9), ("resolution", 0, 0),
+        ("handover", 0, 4), ("abandonment", 0, 0), ("escalation", 8, 9), ("resolution", 0, 0), ("satisfaction", 0, 0),
     ]  # fmt: skip
-    assert [m.loaded_at_unix_nano for m in told] == [0, 0, round(LOADED_AT.timestamp()) * 10**9, 0]
+    assert [m.loaded_at_unix_nano for m in told] == [0, 0, round(LOADED_AT.timestamp()) * 10**9, 0, 0]
+    assert [m.action for m in told] == [1, 2, 3, 4, 0]

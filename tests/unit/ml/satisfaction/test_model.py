@@ -10,7 +10,7 @@ from ml.satisfaction.ahead import cross_validate_ahead, evaluate_ahead, moments_
 from ml.satisfaction.dialogues import Dialogue, NothingLabelled, Turn
 from ml.satisfaction.evaluation import cross_validate, evaluate, quality, split_by
 from ml.satisfaction.levels import CUTS, NAMES, level_of, scores_of, slope_of
-from ml.satisfaction.model import fit_model, fit_weights, pooled
+from ml.satisfaction.model import _by_trees, fit_model, fit_weights, pooled
 from ml.satisfaction.moments import CONVERSATION, DIALOGUE, LEVEL, learning_moments, moments_of
 from ml.satisfaction.signals import SIGNALS, signals_of
 from tests.unit.ml.satisfaction.made_up import dialogues
@@ -80,6 +80,11 @@ def test_folds_share_nothing_that_must_not_be_split_and_hold_each_row_once(by):
         assert not set(frame.iloc[train][by]) & set(frame.iloc[test][by])
         tested += list(test)
     assert sorted(tested) == list(range(len(frame)))
+
+
+def test_trees_asked_one_by_one_say_what_the_forest_says(model):
+    signals = signals_of(dialogues(9, seed=8)).astype(np.float32)
+    assert np.array_equal(_by_trees(model.trees, signals, 3), model.trees.predict_proba(signals))
 
 
 def test_too_little_is_refused_in_a_sentence():

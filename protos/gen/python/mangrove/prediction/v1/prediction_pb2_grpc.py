@@ -58,7 +58,8 @@ class PredictionServiceServicer:
     """
 
     def Predict(self, request, context):
-        """Says how likely each next action is in a conversation so far, and when it would come. No model at all:
+        """Says how likely each next action is in a conversation so far, when it would come, and how satisfied the customer
+        seems. No model at all:
         FAILED_PRECONDITION with reason NO_CHAMPION. The conversation has ended: FAILED_PRECONDITION with reason
         CONVERSATION_OVER. A detector of personal data failed: UNAVAILABLE with reason MASKING_FAILED.
         """
