@@ -43,7 +43,7 @@ def train(names: list[str], lake: str, mlflow: Path, asked: Asked) -> None:
     from ml.tasks import chosen, privately
     from ml.train import train_each
 
-    stuck = False
+    stuck = trained = False
     with told_in_one_sentence(), console.status("training …") as status:
         tasks = chosen(names, asked.campaigns)
         if asked.epsilon is not None:
@@ -54,10 +54,11 @@ def train(names: list[str], lake: str, mlflow: Path, asked: Asked) -> None:
                 stuck = True
                 console.print(f"[yellow]{name}: {training.sentence}[/yellow]")
                 continue
+            trained = True
             shown = {f"version {training.version}": training.metrics, **training.rivals}
             console.print(metrics_table(f"{name}: on held-out rows", shown))
             console.print(f"{name}: {training.sentence}")
-        if asked.epsilon is not None:
+        if asked.epsilon is not None and trained:
             console.print(
                 f"Each of these was trained with epsilon {asked.epsilon:g} at delta {asked.delta:g}; the unit is "
                 "a person. Guarantee and price stand on its model card."

@@ -20,7 +20,7 @@ from ml.registry import Registry
 from ml.split import NotEnoughToLearn
 from ml.task import Floats, Split, Task
 from privacy.errors import MangroveError
-from spark_jobs.lake.snapshot import TableMissing
+from spark_jobs.lake.snapshot import TableMissing, id_of
 
 _REQUIREMENTS = ["scikit-learn", "pandas", "numpy"]
 _MODEL = "model"
@@ -65,11 +65,12 @@ def feature_hash(task: Task) -> str:
     return hashlib.sha256(described).hexdigest()[:16]
 
 
-def fingerprint_of(task: Task, versions: Mapping[str, int]) -> dict[str, str]:
-    """What tells whether a training was done before: the feature hash, and the versions of the tables read."""
+def fingerprint_of(task: Task, lake_root: str, versions: Mapping[str, int]) -> dict[str, str]:
+    """What tells whether a training was done before: the feature hash, and the tables read with their versions."""
     return {
         "feature_hash": feature_hash(task),
         **{f"input.{name}": str(version) for name, version in sorted(versions.items())},
+        **{f"table.{table.name}": id_of(lake_root, table) for table in task.tables},
     }
 
 
@@ -87,11 +88,11 @@ def train(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck |
         NotEnoughToLearn: if there are too few rows or only one kind of ending.
     """
     registry = Registry(mlflow_folder, task.name)
-    known = registry.find(fingerprint_of(task, task.versions(lake_root)))
+    known = registry.find(fingerprint_of(task, lake_root, task.versions(lake_root)))
     if known is not None:
         return _recalled(registry, known)
     rows = task.rows(lake_root)
-    return _trained(task, registry, task.split(rows.frame), fingerprint_of(task, rows.versions), check)
+    return _trained(task, registry, task.split(rows.frame), fingerprint_of(task, lake_root, rows.versions), check)
 
 
 def train_each(

@@ -117,7 +117,8 @@ def watch(task: Task, lake_root: str, mlflow_folder: Path) -> Drift:
     indices = drift(profile, task, champion.model, split.test)
     ordered = dict(sorted(indices.items(), key=lambda item: -item[1]))
     numbers = {f"psi_{name}": value for name, value in ordered.items()}
-    registry.log_numbers("drift", numbers, {**fingerprint_of(task, rows.versions), "champion": str(champion.version)})
+    fingerprint = fingerprint_of(task, lake_root, rows.versions)
+    registry.log_numbers("drift", numbers, {**fingerprint, "champion": str(champion.version)})
     return Drift(champion.version, ordered, len(split.train), profile.rows)
 
 
@@ -128,7 +129,7 @@ def retrain(task: Task, lake_root: str, mlflow_folder: Path, check: PrivacyCheck
         The training, or the sentence that says why there was nothing to do.
     """
     registry = Registry(mlflow_folder, task.name)
-    if registry.find(fingerprint_of(task, task.versions(lake_root))) is not None:
+    if registry.find(fingerprint_of(task, lake_root, task.versions(lake_root))) is not None:
         return f"{task.name}: nothing to do, the inputs have not changed since the last training."
     try:
         if not task.accepts(registry.champion().model):

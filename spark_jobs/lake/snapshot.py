@@ -75,6 +75,11 @@ def version_of(root: str, table: Table) -> int:
     return DeltaTable(table_uri(root, table), without_files=True).version()
 
 
+def id_of(root: str, table: Table) -> str:
+    """Return what tells a table from any other that is put in its place: the id that Delta gave it when it was made."""
+    return str(DeltaTable(table_uri(root, table), without_files=True).metadata().id)
+
+
 def commits_of(root: str, table: Table) -> Iterator[dict[str, Any]]:
     """Yield what each commit of a table tells of itself, the newest first, as far back as the log goes.
 

@@ -118,6 +118,14 @@ def test_a_private_training_tells_its_guarantee(home, trained):
     assert "epsilon 2 at delta 1e-06" in " ".join(done.output.split())
 
 
+def test_where_nothing_was_trained_no_guarantee_is_told(tmp_path):
+    install(tmp_path / "home", source="web")
+    done = ask("train", "handover", "--epsilon", 2, "--home", tmp_path / "home")
+    assert done.exit_code == 1
+    assert "gold.features is not there yet" in done.output
+    assert "guarantee" not in done.output.lower()
+
+
 def test_a_call_log_without_names_of_columns_is_not_repeated(tmp_path):
     file = tmp_path / "log.csv"
     file.write_text(f"2026-01-05 08:01:21,{SECRET},5,no\n2026-01-05 08:02:21,other,7,yes\n")

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +50,14 @@ def test_unchanged_inputs_are_a_no_op(place):
     assert isinstance(again, str)
     assert "have not changed" in again
     assert Registry(place / "mlflow", TASK.name).versions() == versions
+
+
+def test_a_lake_put_in_the_place_of_another_is_trained_on_though_its_versions_are_the_same(tmp_path):
+    for seed in (1, 2):
+        shutil.rmtree(tmp_path / "lake", ignore_errors=True)
+        write_features(tmp_path / "lake", moments(3000, people=2500, seed=seed))
+        assert TASK.versions(str(tmp_path / "lake")) == {"gold.features": 0}
+        assert train(TASK, str(tmp_path / "lake"), tmp_path / "mlflow").is_new
 
 
 def test_another_world_is_seen_told_and_trained_on(place):
