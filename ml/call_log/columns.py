@@ -15,6 +15,9 @@ _NUMBERS = 0.98
 _LOOKED_AT = 5_000
 _MANY = 200
 _LEAST_READABLE = 0.5
+_AS_FULL = 0.98
+_OF_DAY = 0.9
+_AN_HOUR_S = 3600
 _IS_ID = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|no|nr|number|phone|customer|caller|client|account|session)([^a-z]|$)")
 _IS_TIME = re.compile(r"(^ts$|time|date|epoch|start|begin|arriv|entry|enter|creat|received|stamp|时间|日期)")
 
@@ -134,15 +137,29 @@ def _checked(arrival: Arrival) -> Arrival:
 
 
 def _earliest(columns: Sequence[LogColumn]) -> LogColumn | None:
-    """The fullest column; of those as full, the one with the earliest times."""
-    filled = [one for one in columns if one.values.null_count() <= 0.02 * len(one.values)] or list(columns)
-    return min(filled, key=lambda one: (one.values.cast(pl.Int64).mean() or 0, one.name), default=None)
+    """Of the fullest columns the one that is earliest where all of these say something.
+
+    What came only to some calls, such as an answer, would else be taken for the arrival where few calls lack it.
+    """
+    if not columns:
+        return None
+    known = pl.DataFrame({one.name: _says_something(one) for one in columns})
+    rows_of = {name: int(known[name].sum()) for name in known.columns}
+    full = [one for one in columns if rows_of[one.name] >= _AS_FULL * max(rows_of.values())]
+    of_all = known.select(pl.all_horizontal(one.name for one in full)).to_series()
+    compared = of_all if of_all.any() else ~of_all
+    return min(full, key=lambda one: (one.values.filter(compared).cast(pl.Int64).mean() or 0, one.name))
+
+
+def _says_something(column: LogColumn) -> pl.Series:
+    """Where a column is neither empty nor a clock at 0:00:00, which says that it never came."""
+    return column.values.cast(pl.Int64).fill_null(0) != 0 if column.kind == "clock" else column.values.is_not_null()
 
 
 def _first_clock(columns: Sequence[LogColumn]) -> LogColumn | None:
     """The clock that runs through the day and is the first to be read; durations stay near 0:00:00."""
-    of_day = [one for one in columns if (one.values > 0).sum() > 0.9 * len(one.values) and _spread(one) > 3600]
-    return min(of_day, key=lambda one: (one.values.mean(), one.name), default=None)
+    of_day = [one for one in columns if int(_says_something(one).sum()) > _OF_DAY * len(one.values)]
+    return _earliest([one for one in of_day if _spread(one) > _AN_HOUR_S])
 
 
 def _spread(column: LogColumn) -> float:

@@ -1,5 +1,7 @@
 """The evaluation of a foreign log: close to the best possible, no leaks, and the same in any order and spelling."""
 
+from datetime import datetime, timedelta
+
 import numpy as np
 import polars as pl
 import pytest
@@ -71,6 +73,29 @@ def test_columns_of_a_classic_log_are_understood(of_classic):
     assert set(of_classic.late) == {"vru_exit", "q_start", "q_exit", "q_time"}
     assert of_classic.dropped == 0
     assert of_classic.volume is not None
+
+
+def test_an_answer_is_not_taken_for_the_arrival_where_few_calls_go_without_one():
+    from ml.call_log.columns import arrival_of, understand
+
+    log = classic_log()
+    answered = log.filter(pl.col("ser_start") != "0:00:00")
+    lost = log.filter(pl.col("ser_start") == "0:00:00").tail(len(answered) // 19)
+    found = arrival_of([understand(column) for column in pl.concat([answered, lost])], None)
+    assert found.columns == ("date", "vru_entry")
+
+
+@pytest.mark.parametrize("unanswered", [0, 20])
+def test_the_earlier_of_two_times_is_the_arrival_whoever_went_without_the_later_one(unanswered):
+    from ml.call_log.columns import arrival_of, understand
+
+    begins = [datetime(2026, 1, 1) + timedelta(hours=n) for n in range(2000)]
+    answers = [None if n >= 2000 - unanswered else at + timedelta(seconds=9) for n, at in enumerate(begins)]
+    told = {"answered": answers, "called": begins}
+    columns = [
+        understand(pl.Series(name, [at and f"{at:%Y-%m-%d %H:%M:%S}" for at in times])) for name, times in told.items()
+    ]
+    assert arrival_of(columns, None).columns == ("called",)
 
 
 def test_the_name_of_a_queue_is_known_on_arrival(tmp_path):
