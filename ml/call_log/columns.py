@@ -16,6 +16,7 @@ _LOOKED_AT = 5_000
 _MANY = 200
 _LEAST_READABLE = 0.5
 _AS_FULL = 0.98
+_AS_ORDERLY = 0.2
 _OF_DAY = 0.9
 _AN_HOUR_S = 3600
 _IS_ID = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|no|nr|number|phone|customer|caller|client|account|session)([^a-z]|$)")
@@ -137,18 +138,27 @@ def _checked(arrival: Arrival) -> Arrival:
 
 
 def _earliest(columns: Sequence[LogColumn]) -> LogColumn | None:
-    """Of the fullest columns the one that is earliest where all of these say something.
+    """Of the fullest columns, and of these the most orderly, the one that is earliest where all of them say something.
 
-    What came only to some calls, such as an answer, would else be taken for the arrival where few calls lack it.
+    What came only to some calls, such as an answer, would else be taken for the arrival where few calls lack it, and
+    the day on which somebody became a customer where it lies before: logs are written in the order of arrival.
     """
     if not columns:
         return None
     known = pl.DataFrame({one.name: _says_something(one) for one in columns})
     rows_of = {name: int(known[name].sum()) for name in known.columns}
     full = [one for one in columns if rows_of[one.name] >= _AS_FULL * max(rows_of.values())]
-    of_all = known.select(pl.all_horizontal(one.name for one in full)).to_series()
+    order_of = {one.name: _orderliness(one) for one in full}
+    left = [one for one in full if order_of[one.name] >= max(order_of.values()) - _AS_ORDERLY]
+    of_all = known.select(pl.all_horizontal(one.name for one in left)).to_series()
     compared = of_all if of_all.any() else ~of_all
-    return min(full, key=lambda one: (one.values.filter(compared).cast(pl.Int64).mean() or 0, one.name))
+    return min(left, key=lambda one: (one.values.filter(compared).cast(pl.Int64).mean() or 0, one.name))
+
+
+def _orderliness(column: LogColumn) -> float:
+    """The share of rows that go on in the direction in which most rows go, forwards or backwards in time."""
+    steps = column.values.drop_nulls().cast(pl.Int64).diff().drop_nulls()
+    return max(int((steps >= 0).sum()), int((steps <= 0).sum())) / max(1, len(steps))
 
 
 def _says_something(column: LogColumn) -> pl.Series:

@@ -20,6 +20,7 @@ _NEAR_S = 4 * 3600
 _NEAR_ENOUGH = 0.95
 _AFTER_MIDNIGHT_S = 600
 _MOST_HISTORIES = 2
+_IS_MILLISECONDS = re.compile(r"(^t[A-Z]|[^a-zA-Z]ms$|[a-z]Ms$|[mM]illi|毫秒)")
 _IS_WAIT = re.compile(r"(wait|queue|q_?time|hold|等待|排队)")
 
 
@@ -95,7 +96,8 @@ def _own(
             own[column.name] = _codes(column.values)
             categories.add(column.name)
         elif column.kind == "number":
-            own[column.name] = column.values.to_numpy()
+            thousandths = _IS_MILLISECONDS.search(column.name) is not None
+            own[column.name] = column.values.to_numpy() / (1000 if thousandths else 1)
         else:
             later = _later(column, at)
             near = np.abs(later) < _NEAR_S

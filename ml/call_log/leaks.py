@@ -1,7 +1,8 @@
 """Finding columns that tell the outcome because they were written after it."""
 
+import re
 from collections.abc import Mapping
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ _BINS = 64
 _ROWS = 40_000
 _SECOND = 1.0
 _MOST_COLUMNS = 14
+_MOST_AUC_OF_A_REST = 0.98
+_BEYOND = 0.02
+_IS_VERDICT = re.compile(r"(resolv|solved|satisf|csat|(^|[^a-z])nps([^a-z]|$)|rating|survey|解决|满意|评分|评价)")
 
 
 def auc_of(values: Floats, target: Floats) -> float:
@@ -57,8 +61,11 @@ def find_leaks(columns: Mapping[str, Floats], target: Floats, categories: frozen
     y = target[::step]
     sample = {name: values[::step] for name, values in columns.items()}
     found = {name: reason for name, values in sample.items() if (reason := _reason(values, y, name in categories))}
+    verdicts = [name for name in sample if name not in found and _IS_VERDICT.search(name.lower())]
+    found |= dict.fromkeys(verdicts, "by its name it judges the call, so it was written afterwards")
     numbers = [name for name in sample if name not in found | dict.fromkeys(categories)][:_MOST_COLUMNS]
-    return found | _sums({name: sample[name] for name in numbers}, y)
+    found |= _sums({name: sample[name] for name in numbers}, y)
+    return found | _rests({name: sample[name] for name in numbers if name not in found}, y)
 
 
 def _reason(values: Floats, target: Floats, is_category: bool) -> str | None:
@@ -108,4 +115,18 @@ def _sums(numbers: Mapping[str, Floats], target: Floats) -> dict[str, str]:
             if _agree(np.abs(values - sum(filled[one] for one in parts)) <= _SECOND, target):
                 found[name] = f"together with {' and '.join(parts)} it tells the target"
                 break
+    return found
+
+
+def _rests(numbers: Mapping[str, Floats], target: Floats) -> dict[str, str]:
+    """Columns that tell the outcome once another is taken off: the end of a call, less its wait, is how long it was."""
+    found: dict[str, str] = {}
+    alone = {name: auc_of(values, target) for name, values in numbers.items()}
+    filled = {name: np.nan_to_num(values) for name, values in numbers.items()}
+    for one, other in permutations(numbers, 2):
+        if {one, other} & found.keys() or filled[one].mean() < filled[other].mean():
+            continue
+        rest = auc_of(numbers[one] - filled[other], target)
+        if rest >= max(_MOST_AUC_OF_A_REST, alone[one] + _BEYOND, alone[other] + _BEYOND):
+            found[one] = f"less {other} it tells the target (AUC {rest:.3f}), so it was written afterwards"
     return found

@@ -98,6 +98,27 @@ def test_the_earlier_of_two_times_is_the_arrival_whoever_went_without_the_later_
     assert arrival_of(columns, None).columns == ("called",)
 
 
+def test_the_day_on_which_somebody_became_a_customer_is_not_taken_for_the_arrival():
+    from ml.call_log.columns import arrival_of, understand
+
+    called = [datetime(2026, 1, 1) + timedelta(hours=n) for n in range(2000)]
+    since = [datetime(1990, 1, 1) + timedelta(hours=n * 61_803 % 100_000) for n in range(2000)]
+    told = {"customer since": since, "called": called}
+    columns = [understand(pl.Series(name, [f"{at:%Y-%m-%d %H:%M:%S}" for at in times])) for name, times in told.items()]
+    assert arrival_of(columns, None).columns == ("called",)
+
+
+def test_waits_in_milliseconds_are_seconds_to_the_model(classic, tmp_path):
+    log = pl.read_csv(classic, separator="\t", infer_schema=False).select(
+        "date", "vru_entry", "type", "q_time", "outcome"
+    )
+    log.write_csv(tmp_path / "s.csv")
+    log.with_columns(wait_ms=pl.col("q_time").cast(pl.Int64) * 1000).drop("q_time").write_csv(tmp_path / "ms.csv")
+    told = [evaluate_events(tmp_path / name, Question("outcome", positive="HANG")) for name in ("s.csv", "ms.csv")]
+    aucs = [one.prediction.metrics["model"]["auc"] for one in told]
+    assert aucs[0] == pytest.approx(aucs[1], abs=0.01)
+
+
 def test_the_name_of_a_queue_is_known_on_arrival(tmp_path):
     path = tmp_path / "log.csv"
     classic_log().rename({"type": "queue"}).write_csv(path)
@@ -133,10 +154,13 @@ def test_a_column_that_was_filled_in_afterwards_leaks_in_any_disguise(classic, o
         total=seconds + pl.when(hang).then(0).otherwise(60 + seconds % 50),
         survey=pl.when(~hang & (seconds % 3 == 0)).then(pl.lit("4")).otherwise(pl.lit("")),
         copied=pl.when(hang).then(pl.lit("lost")).otherwise(pl.lit("ok")),
+        lasted_s=seconds + seconds * 7 % 11 + pl.when(hang).then(0).otherwise(20 + seconds * 13 % 170),
+        resolved=pl.when(hang | (seconds % 4 == 0)).then(pl.lit("no")).otherwise(pl.lit("yes")),
     )
     disguised.write_csv(tmp_path / "log.csv")
     found = evaluate_events(tmp_path / "log.csv", Question("outcome", positive="HANG"))
-    assert {"total", "survey", "copied"} <= set(found.left_out)
+    assert {"total", "survey", "copied", "lasted_s", "resolved"} <= set(found.left_out)
+    assert "less q_time" in found.left_out["lasted_s"]
     assert "q_time" in found.used
     assert found.prediction.metrics["model"]["auc"] < 0.99
 
