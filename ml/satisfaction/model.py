@@ -5,38 +5,29 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import softmax
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.preprocessing import StandardScaler
 
 from ml.satisfaction.dialogues import NothingLabelled
-from ml.satisfaction.moments import ANSWERED, BEFORE, CONVERSATION, EARLIER, SAID, TEXTS, labels_of
+from ml.satisfaction.linear import LINEAR, LinearModel, fit_linear, spread
+from ml.satisfaction.moments import CONVERSATION, Heard, heard_of, in_order, labels_of
 from ml.satisfaction.signals import SIGNALS
 from ml.task import Floats
 
 SETTINGS: dict[str, Any] = {
-    "hashed_features": 1 << 14,
-    "ngrams": (1, 2),
-    "tokens": r"[a-z0-9']+|[\u4e00-\u9fff]|[?!？！]",
-    "text_weights": {SAID: 1.0, ANSWERED: 1.0, BEFORE: 0.7, EARLIER: 0.5},
-    "linear_c": 1.0,
-    "signal_weight": 0.07,
+    **LINEAR,
     "trees": 120,
     "min_samples_leaf": 5,
     "max_features": 0.2,
     "inner_folds": 5,
     "random_state": 7,
 }
-"""One set for every file. A Latin word or number, a Han character and a mark are tokens: n-grams of words in English,
-of characters in Chinese."""
 
 _WIDEST = 3.0
+"""The most that an opinion weighs."""
+
 _LEAST = 1e-6
 
 
@@ -54,7 +45,7 @@ class SatisfactionModel:
     learned from. `weights` are theirs in the pool, `signals` the names of the signals that it was made for.
     """
 
-    def __init__(self, linear: "LinearModel", trees: ExtraTreesClassifier, weights: Floats) -> None:
+    def __init__(self, linear: LinearModel, trees: ExtraTreesClassifier, weights: Floats) -> None:
         self.signals = SIGNALS
         self.linear = linear
         self.trees = trees
@@ -62,25 +53,15 @@ class SatisfactionModel:
 
     def predict_proba(self, frame: pd.DataFrame) -> Floats:
         """Return (rows, levels): the probability of each level of moments."""
-        return pooled(self.by_each(frame), self.weights)
+        return self.says(heard_of(frame))
 
-    def by_each(self, frame: pd.DataFrame) -> Floats:
+    def says(self, heard: Heard) -> Floats:
+        """Return (rows, levels): the probability of each level."""
+        return pooled(self.by_each(heard), self.weights)
+
+    def by_each(self, heard: Heard) -> Floats:
         """Return (2, rows, levels): the probabilities before they are pooled."""
-        linear = self.linear
-        return np.stack([linear.predict_proba(frame), _by_trees(self.trees, _signals(frame), linear.levels)])
-
-
-class LinearModel:
-    """Logistic regression of each level on hashed n-grams and standardised signals; a baseline by itself, too."""
-
-    def __init__(self, levels: int, scaler: StandardScaler, regression: OneVsRestClassifier) -> None:
-        self.levels = levels
-        self.scaler = scaler
-        self.regression = regression
-
-    def predict_proba(self, frame: pd.DataFrame) -> Floats:
-        """Return (rows, levels): the probability of each level of moments."""
-        return _spread(self.regression.predict_proba(_wide(frame, self.scaler)), self.regression, self.levels)
+        return np.stack([self.linear.says(heard), _by_trees(self.trees, heard.signals, self.linear.levels)])
 
 
 class MajorityModel:
@@ -115,7 +96,7 @@ def fit_model(frame: pd.DataFrame, levels: int) -> SatisfactionModel:
         NothingLabelled: if only one level occurs, or in fewer than five conversations.
     """
     frame = in_order(frame)
-    labels, signals = labels_of(frame), _signals(frame)
+    labels, signals = labels_of(frame), heard_of(frame).signals
     held_out = np.zeros((2, len(frame), levels))
     for train, test in _inner_folds(frame, labels):
         held_out[0, test] = fit_linear(frame.iloc[train], levels).predict_proba(frame.iloc[test])
@@ -126,15 +107,7 @@ def fit_model(frame: pd.DataFrame, levels: int) -> SatisfactionModel:
 
 def calibrated_on(model: SatisfactionModel, frame: pd.DataFrame) -> SatisfactionModel:
     """Return the model with its weights set on later moments."""
-    return SatisfactionModel(model.linear, model.trees, fit_weights(model.by_each(frame), labels_of(frame)))
-
-
-def fit_linear(frame: pd.DataFrame, levels: int) -> LinearModel:
-    """Fit the linear model on judged moments, which must hold two levels."""
-    frame = in_order(frame)
-    scaler = StandardScaler().fit(frame[list(SIGNALS)].to_numpy())
-    one = LogisticRegression(C=SETTINGS["linear_c"], solver="liblinear", dual=True, tol=0.05, random_state=0)
-    return LinearModel(levels, scaler, OneVsRestClassifier(one).fit(_wide(frame, scaler), labels_of(frame)))
+    return SatisfactionModel(model.linear, model.trees, fit_weights(model.by_each(heard_of(frame)), labels_of(frame)))
 
 
 def fit_rule(frame: pd.DataFrame, levels: int) -> RuleModel:
@@ -152,36 +125,13 @@ def fit_baselines(frame: pd.DataFrame, levels: int) -> dict[str, Says]:
     }
 
 
-def hashed(frame: pd.DataFrame) -> list[sparse.csr_matrix]:
-    """Return hashed n-grams of each column of texts, rows of length 1; a text that comes twice is hashed once."""
-    places, distinct = pd.factorize(frame[list(TEXTS)].to_numpy(dtype=object).ravel(order="F"))
-    vectorizer = HashingVectorizer(
-        n_features=SETTINGS["hashed_features"],
-        token_pattern=SETTINGS["tokens"],
-        ngram_range=SETTINGS["ngrams"],
-        alternate_sign=False,
-        binary=True,
-    )
-    told = vectorizer.transform(distinct)
-    return [told[places[n * len(frame) : (n + 1) * len(frame)]] for n in range(len(TEXTS))]
-
-
-def in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort moments by what they are, so that the order in which they came does not matter."""
-    return frame.sort_values([CONVERSATION, *TEXTS, *SIGNALS], kind="stable").reset_index(drop=True)
-
-
-def _by_trees(trees: ExtraTreesClassifier, signals: npt.NDArray[np.float32], levels: int) -> Floats:
+def _by_trees(trees: ExtraTreesClassifier, signals: Floats, levels: int) -> Floats:
     """Ask tree by tree: the same mean as the forest's own, which takes milliseconds where a conversation waits."""
-    total = sum(one.tree_.predict(signals) for one in trees.estimators_)
-    return _spread(total / len(trees.estimators_), trees, levels)
-
-
-def _spread(probabilities: Floats, classifier: Any, levels: int) -> Floats:
-    """Return a classifier's probabilities with a column for each level, 0 for one that it never saw."""
-    told = np.zeros((len(probabilities), levels))
-    told[:, classifier.classes_.astype(np.int64)] = probabilities
-    return told
+    inputs = signals.astype(np.float32)
+    total = np.zeros((len(inputs), len(trees.classes_)))
+    for one in trees.estimators_:
+        total += one.tree_.predict(inputs)
+    return spread(total / len(trees.estimators_), trees.classes_.astype(np.int64), levels)
 
 
 def pooled(probabilities: Floats, weights: Floats) -> Floats:
@@ -190,7 +140,7 @@ def pooled(probabilities: Floats, weights: Floats) -> Floats:
     A logarithmic pool (Genest and Zidek: Combining probability distributions, 1986); with one opinion it is a
     temperature (Guo et al.: On calibration of modern neural networks, 2017).
     """
-    told = np.tensordot(weights, np.log(np.clip(probabilities, _LEAST, 1.0)), axes=1)
+    told = (weights[:, None, None] * np.log(np.clip(probabilities, _LEAST, 1.0))).sum(axis=0)
     return np.asarray(softmax(told, axis=1))
 
 
@@ -227,16 +177,6 @@ def _trees() -> ExtraTreesClassifier:
         max_features=SETTINGS["max_features"],
         random_state=SETTINGS["random_state"],
     )
-
-
-def _signals(frame: pd.DataFrame) -> npt.NDArray[np.float32]:
-    return frame[list(SIGNALS)].to_numpy().astype(np.float32)
-
-
-def _wide(frame: pd.DataFrame, scaler: StandardScaler) -> sparse.csr_matrix:
-    signals = np.clip(scaler.transform(frame[list(SIGNALS)].to_numpy()), -_WIDEST, _WIDEST) * SETTINGS["signal_weight"]
-    texts = [SETTINGS["text_weights"][name] * told for name, told in zip(TEXTS, hashed(frame), strict=True)]
-    return sparse.hstack([*texts, sparse.csr_matrix(signals)], format="csr")
 
 
 def _by_rule(frame: pd.DataFrame) -> npt.NDArray[np.int64]:

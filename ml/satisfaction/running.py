@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from ml.satisfaction.dialogues import Dialogue, Turn
 from ml.satisfaction.levels import SLOPE_TURNS, level_of, scores_of, slope_of
-from ml.satisfaction.model import Says
-from ml.satisfaction.moments import moments_of
+from ml.satisfaction.model import SatisfactionModel
+from ml.satisfaction.moments import heard_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,11 @@ class Felt:
     slope: float
 
 
-def felt(model: Says, turns: Sequence[Turn]) -> Felt:
+def felt(model: SatisfactionModel, turns: Sequence[Turn]) -> Felt:
     """Say how satisfied the customer seems at the last of the turns, of which there is one at least.
 
     How the last one was answered has no part in it.
     """
-    newest = moments_of([Dialogue("", tuple(turns))]).tail(SLOPE_TURNS)
-    scores = scores_of(model.predict_proba(newest))
+    scores = scores_of(model.says(heard_in([Dialogue("", tuple(turns))]).last(SLOPE_TURNS)))
     last = float(scores[-1])
     return Felt(last, level_of(last), slope_of(scores))
