@@ -15,8 +15,11 @@ _NUMBERS = 0.98
 _LOOKED_AT = 5_000
 _MANY = 200
 _LEAST_READABLE = 0.5
+_THOUSANDS = r"^-?\d{1,3}(?:,\d{3})+(?:\.\d+)?$"
 _AS_FULL = 0.98
 _AS_ORDERLY = 0.2
+_LONG_CALL_S = 4 * 3600
+_NEARLY_ALL = 0.95
 _OF_DAY = 0.9
 _AN_HOUR_S = 3600
 _IS_ID = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|no|nr|number|phone|customer|caller|client|account|session)([^a-z]|$)")
@@ -49,7 +52,10 @@ def understand(text: pl.Series, *, as_time: bool = False) -> LogColumn:
     if written is not None:
         return written
     numbers = _numbers(text)
-    if len(numbers.drop_nulls()) < _NUMBERS * len(known):
+    if numbers.count() < _NUMBERS * len(known):
+        seconds = times.durations(text)
+        if seconds.count() >= _NUMBERS * len(known):
+            return LogColumn(text.name, "number", seconds)
         distinct = known.n_unique()
         is_id = distinct > len(known) / 2 or (distinct > _MANY and _says_id(text.name))
         return LogColumn(text.name, "id" if is_id else "category", text)
@@ -61,15 +67,26 @@ def understand(text: pl.Series, *, as_time: bool = False) -> LogColumn:
 
 
 def _written_time(text: pl.Series, known: pl.Series) -> LogColumn | None:
-    kind = times.kind_of(known.gather_every(max(1, len(known) // _LOOKED_AT)))
-    if kind == "time":
-        return LogColumn(text.name, kind, times.moments(text))
+    kind = times.kind_of(times.plain(known.gather_every(max(1, len(known) // _LOOKED_AT))))
+    if kind is None:
+        return None
+    plain = times.plain(text)
+    if kind == "clock":
+        return LogColumn(text.name, kind, times.clock_seconds(plain))
     if kind == "date":
-        return LogColumn(text.name, kind, times.days(text).cast(pl.Datetime("us")))
-    return LogColumn(text.name, kind, times.clock_seconds(text)) if kind == "clock" else None
+        return LogColumn(text.name, kind, times.days(plain).cast(pl.Datetime("us")))
+    at = times.moments(plain)
+    # A day is often written as its midnight.
+    clocks = at.dt.time().drop_nulls()
+    says_no_clock = int((clocks == clocks.mode().first()).sum()) >= _NUMBERS * len(clocks)
+    return LogColumn(text.name, "date", at.dt.truncate("1d")) if says_no_clock else LogColumn(text.name, kind, at)
 
 
 def _numbers(text: pl.Series) -> pl.Series:
+    """The numbers; with a decimal comma, or with commas between thousands where some numbers have none."""
+    commas = text.str.contains(",", literal=True).fill_null(False)
+    if commas.any() and not commas.all() and text.filter(commas).str.contains(_THOUSANDS).all():
+        text = text.str.replace_all(",", "", literal=True)
     made = text.cast(pl.Float64, strict=False)
     decimal_comma = text.str.replace(r"^(-?\d+),(\d+)$", "$1.$2").cast(pl.Float64, strict=False)
     return (made if made.null_count() <= decimal_comma.null_count() else decimal_comma).fill_nan(None)
@@ -122,7 +139,10 @@ def arrival_of(columns: Sequence[LogColumn], asked: str | None) -> Arrival:
     day = named if named is not None and named.kind == "date" else _earliest(by_kind["date"])
     clock = named if named is not None and named.kind == "clock" else _first_clock(by_kind["clock"])
     if day is None:
-        raise EventsWrong("No column of the events says on which day a call arrived. Name one with --time.")
+        raise EventsWrong(
+            "No column of the events says on which day a call arrived. Write it as 2026-01-31, with or without the clock "
+            "beside it, or name a column with --time."
+        )
     if clock is None:
         return _checked(Arrival(day.values, (day.name,), False))
     return _checked(Arrival(times.joined(day.values.dt.date(), clock.values), (day.name, clock.name), True))
@@ -141,7 +161,8 @@ def _earliest(columns: Sequence[LogColumn]) -> LogColumn | None:
     """Of the fullest columns, and of these the most orderly, the one that is earliest where all of them say something.
 
     What came only to some calls, such as an answer, would else be taken for the arrival where few calls lack it, and
-    the day on which somebody became a customer where it lies before: logs are written in the order of arrival.
+    the day on which somebody became a customer where it lies before: logs are written in the order of arrival, or of
+    the ends of calls, which are near it.
     """
     if not columns:
         return None
@@ -149,10 +170,18 @@ def _earliest(columns: Sequence[LogColumn]) -> LogColumn | None:
     rows_of = {name: int(known[name].sum()) for name in known.columns}
     full = [one for one in columns if rows_of[one.name] >= _AS_FULL * max(rows_of.values())]
     order_of = {one.name: _orderliness(one) for one in full}
-    left = [one for one in full if order_of[one.name] >= max(order_of.values()) - _AS_ORDERLY]
+    first = max(full, key=lambda one: order_of[one.name])
+    left = [one for one in full if order_of[one.name] >= order_of[first.name] - _AS_ORDERLY or _is_near(one, first)]
     of_all = known.select(pl.all_horizontal(one.name for one in left)).to_series()
     compared = of_all if of_all.any() else ~of_all
     return min(left, key=lambda one: (one.values.filter(compared).cast(pl.Int64).mean() or 0, one.name))
+
+
+def _is_near(one: LogColumn, other: LogColumn) -> bool:
+    """Whether two columns are of the same calls: hardly ever further apart than a call can last."""
+    apart = (one.values.cast(pl.Int64) - other.values.cast(pl.Int64)).abs().drop_nulls()
+    most = _LONG_CALL_S * (1 if one.kind == "clock" else 1_000_000)
+    return bool((apart < most).sum() > _NEARLY_ALL * len(apart))
 
 
 def _orderliness(column: LogColumn) -> float:

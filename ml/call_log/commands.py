@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from ml.commands import console, metrics_table, told_in_one_sentence
@@ -26,11 +27,11 @@ def events(
         found = evaluate_events(events, question)
     console.print(
         f"{found.calls:,} calls used, {found.dropped:,} without a time or a target left out; the target came in "
-        f"{found.share:.1%}. They arrived at {' and '.join(found.arrival)}."
+        f"{found.share:.1%}. They arrived at {escape(' and '.join(found.arrival))}."
     )
     console.print(_columns(found.used, found.late, found.left_out))
-    console.print(metrics_table(f"{target}, last fifth of the calls", found.prediction.metrics))
-    console.print(f"The model is a {found.prediction.chosen}; the rule goes by {found.prediction.rule}.")
+    console.print(metrics_table(f"{escape(target)}, last fifth of the calls", found.prediction.metrics))
+    console.print(f"The model is a {found.prediction.chosen}; the rule goes by {escape(found.prediction.rule)}.")
     if found.volume is None:
         console.print("No forecast: it needs four weeks of calls with the time of day.")
         return
@@ -47,8 +48,8 @@ def _columns(used: tuple[str, ...], late: tuple[str, ...], left_out: Mapping[str
     table = Table("column", "what became of it", title="columns")
     for name in dict.fromkeys(used):
         table.add_row(
-            name, "used, though known only later: --ignore it to predict on arrival" if name in late else "used"
+            escape(name), "used, though known only later: --ignore it to predict on arrival" if name in late else "used"
         )
     for name, reason in left_out.items():
-        table.add_row(name, f"left out: {reason}")
+        table.add_row(escape(name), f"left out: {escape(reason)}")
     return table

@@ -19,8 +19,9 @@ from ml.demand.series import build_series
 
 Floats = npt.NDArray[np.float64]
 
-_YES = ("1", "1.0", "true", "t", "yes", "y", "是")
-_NO = ("0", "0.0", "false", "f", "no", "n", "否")
+_YES = ("1", "1.0", "true", "t", "yes", "y", "是", "si", "sí", "oui", "ja")
+_NO = ("0", "0.0", "false", "f", "no", "n", "否", "non", "nein", "nee")
+_STRAY = 0.001
 _LEAST_DAYS = 28
 _BUSY_SHARE = 0.5
 
@@ -134,6 +135,13 @@ def _target(text: pl.Series, positive: str | None) -> pl.Series:
     """Whether the target came, null where nothing is said."""
     plain = text.str.to_lowercase()
     values = sorted(plain.drop_nulls().unique())
+    if len(values) == 1 and values[0] not in _NO and plain.has_nulls():
+        # Where only the hits are marked, an empty cell says no.
+        plain = plain.fill_null(_NO[0])
+        values = sorted([*values, _NO[0]])
+    known = [value for value in values if value in {*_YES, *_NO}]
+    if len(known) == 2 and 0 < int((~plain.is_in(known)).sum()) <= _STRAY * len(plain):
+        plain, values = plain.set(~plain.is_in(known), None), known
     if positive is not None:
         wanted = positive.strip().lower()
         if wanted not in values:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ml.call_log.columns import Arrival, LogColumn
-from ml.call_log.leaks import find_leaks
+from ml.call_log.leaks import find_leaks, is_wait
 from ml.call_log.surroundings import busyness, history
 from ml.call_log.times import A_DAY_S
 
@@ -21,7 +21,6 @@ _NEAR_ENOUGH = 0.95
 _AFTER_MIDNIGHT_S = 600
 _MOST_HISTORIES = 2
 _IS_MILLISECONDS = re.compile(r"(^t[A-Z]|[^a-zA-Z]ms$|[a-z]Ms$|[mM]illi|毫秒)")
-_IS_WAIT = re.compile(r"(wait|queue|q_?time|hold|等待|排队)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +51,19 @@ def build_inputs(columns: Sequence[LogColumn], arrival: Arrival, target: Floats,
     at = arrival.at.dt.epoch("us").to_numpy() / 1e6
     left_out: dict[str, str] = {}
     own, moments, categories = _own(columns, arrival, at, left_out)
-    leaks = find_leaks({n: v[:learn_rows] for n, v in own.items()}, target[:learn_rows], frozenset(categories))
+    ids = {one.name: _codes(_named(one.values)) for one in columns if one.kind == "id"}
+    seen = {name: values[:learn_rows] for name, values in (own | ids).items()}
+    leaks = find_leaks(seen, target[:learn_rows], frozenset(categories | set(ids)))
     left_out |= leaks
     kept = {name: values for name, values in own.items() if name not in leaks}
     sources = (*arrival.columns, *kept)
-    waits = {n: v for n, v in kept.items() if n not in categories and _IS_WAIT.search(n.lower())}
+    waits = {name: values for name, values in kept.items() if name not in categories and is_wait(name)}
     late = tuple(name for name in kept if name in moments or name in waits)
     if arrival.has_clock:
         kept |= busyness(at, moments or _waited(waits, at), target)
         kept["minute of the day"] = at // 60 % 1440
     kept["weekday"] = (at // A_DAY_S + 3) % 7
-    for column in [one for one in columns if one.kind == "id"]:
+    for column in [one for one in columns if one.kind == "id" and one.name not in leaks]:
         past = _history(column, at, target)
         if past is None or sum(name.endswith("contacts before") for name in kept) >= _MOST_HISTORIES:
             left_out[column.name] = "it names the row, not what kind of call it is"
@@ -135,9 +136,17 @@ def _waited(waits: dict[str, Floats], at: Floats) -> dict[str, Floats]:
 
 
 def _history(column: LogColumn, at: Floats, target: Floats) -> dict[str, Floats] | None:
-    """What the same customer did before; None if hardly anybody comes back."""
-    who = pl.select(pl.when(~column.values.str.contains(r"^0*$")).then(column.values)).to_series().alias(column.name)
+    """What the same customer did before; None if hardly anybody comes back, or only as the next leg of a call does."""
+    who = _named(column.values)
     known = who.drop_nulls()
     if known.is_empty() or known.n_unique() > 0.9 * len(known):
         return None
-    return history(at, who, target)
+    told = history(at, who, target)
+    hours = told[f"{column.name}: hours since the last"]
+    soon, again = np.nansum(hours * 3600 < _NEAR_S), (~np.isnan(hours)).sum()
+    return None if soon > _NEAR_ENOUGH * again else told
+
+
+def _named(ids: pl.Series) -> pl.Series:
+    """Ids, null where they are zeros."""
+    return pl.select(pl.when(~ids.str.contains(r"^0*$")).then(ids)).to_series().alias(ids.name)

@@ -21,7 +21,17 @@ _SECOND = 1.0
 _MOST_COLUMNS = 14
 _MOST_AUC_OF_A_REST = 0.98
 _BEYOND = 0.02
-_IS_VERDICT = re.compile(r"(resolv|solved|satisf|csat|(^|[^a-z])nps([^a-z]|$)|rating|survey|解决|满意|评分|评价)")
+_FEW_VALUES = 12
+_EXPECTED_OF_A_PART = 100
+_IS_VERDICT = re.compile(r"(resol(v|ution)|solved|satisf|csat|\bnps\b|rating|survey|sentiment|解决|满意|评分|评价)")
+_IS_END = re.compile(
+    r"(\bend(s|ed|ing)?\b|stop\b|duration|disconnect|hang ?up|hung up|\bclos(e|ed|ing)\b|complet|\btotal\b|\btalk"
+    r"|\bhandl|wrap|\bacw\b|after call|\bbill|\bcost\b|\bprice\b|\bende\b|dauer|结束|挂断|挂机|通话时)"
+)
+_IS_BEFORE = re.compile(r"(\bivr\b|\bvru\b|\bmenu\b)")
+_IS_FOUND = re.compile(r"(\bfree\b|avail|\bidle\b|position|occupan|\bbusy\b|staffed|空闲)")
+_IS_WAIT = re.compile(r"(wait|queue|\bq ?time\b|\bq (exit|end)|ring|等待|排队)")
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\W]+")
 
 
 def auc_of(values: Floats, target: Floats) -> float:
@@ -61,11 +71,50 @@ def find_leaks(columns: Mapping[str, Floats], target: Floats, categories: frozen
     y = target[::step]
     sample = {name: values[::step] for name, values in columns.items()}
     found = {name: reason for name, values in sample.items() if (reason := _reason(values, y, name in categories))}
-    verdicts = [name for name in sample if name not in found and _IS_VERDICT.search(name.lower())]
-    found |= dict.fromkeys(verdicts, "by its name it judges the call, so it was written afterwards")
+    for name in [one for one in sample if one not in found]:
+        reason = _by_name(name) or _by_part(name, sample[name], y, name in categories)
+        if reason is not None:
+            found[name] = reason
     numbers = [name for name in sample if name not in found | dict.fromkeys(categories)][:_MOST_COLUMNS]
     found |= _sums({name: sample[name] for name in numbers}, y)
     return found | _rests({name: sample[name] for name in numbers if name not in found}, y)
+
+
+def is_wait(name: str) -> bool:
+    """Whether a column's name says that it is a time spent waiting."""
+    return _IS_WAIT.search(_words(name)) is not None
+
+
+def _words(name: str) -> str:
+    return _BETWEEN_WORDS.sub(" ", name).lower()
+
+
+def _by_name(name: str) -> str | None:
+    words = _words(name)
+    if _IS_VERDICT.search(words):
+        return "by its name it judges the call, so it was written afterwards"
+    if _IS_END.search(words) and not is_wait(name) and not _IS_BEFORE.search(words):
+        return "by its name it is of the end of the call, so it was written afterwards"
+    return None
+
+
+def _by_part(name: str, values: Floats, target: Floats, is_category: bool) -> str | None:
+    """Whether one of a few values, or all that are not 0, comes with one outcome only.
+
+    That is no wonder of what a call found: who meets a free agent need not wait, and stays.
+    """
+    if _IS_FOUND.search(_words(name)):
+        return None
+    there = ~np.isnan(values)
+    distinct = np.unique(values[there])
+    few = is_category or len(distinct) <= _FEW_VALUES
+    if few and is_wait(name):
+        return None
+    parts = [values == one for one in distinct] if few else [there & (values != 0)]
+    for part in parts:
+        if any(_never(part, outcome, least=_EXPECTED_OF_A_PART) for outcome in (target, 1 - target)):
+            return "a part of it comes with one outcome only, so it was written afterwards"
+    return None
 
 
 def _reason(values: Floats, target: Floats, is_category: bool) -> str | None:
@@ -92,10 +141,10 @@ def _tells(values: Floats, nothing: float, target: Floats) -> bool:
     return any(_never(~empty, outcome) and outcome[empty].mean() >= _MOSTLY for outcome in (target, 1 - target))
 
 
-def _never(there: npt.NDArray[np.bool_], outcome: Floats) -> bool:
-    """Whether an outcome never comes where something is there, though it should have come twenty times and more."""
+def _never(there: npt.NDArray[np.bool_], outcome: Floats, least: int = _LEAST_EXPECTED) -> bool:
+    """Whether an outcome never comes where something is there, though it should have come so many times and more."""
     expected = there.sum() * outcome.mean()
-    return bool(expected >= _LEAST_EXPECTED and outcome[there].sum() <= _MOST_FOUND * expected)
+    return bool(expected >= least and outcome[there].sum() <= _MOST_FOUND * expected)
 
 
 def _agree(flags: npt.NDArray[np.bool_], target: Floats) -> bool:

@@ -97,6 +97,44 @@ def test_a_huge_cell_is_told(tmp_path):
         read_events(tmp_path / "log.csv")
 
 
+def test_lines_above_the_table_and_columns_without_a_name_are_no_hindrance(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(
+        'sep=,\nCall report\nPeriod: May,,\n\n,at,"a, b"\n0,2026-01-05,x\n1,2026-01-06,"y, z"\n2,2026-01-07,x\n'
+    )
+    frame = read_events(path)
+    assert frame.columns == ["column 1", "at", "a, b"]
+    assert frame["a, b"].to_list() == ["x", "y, z", "x"]
+
+
+@pytest.mark.parametrize("encoded", ["utf-16-le", "utf-16-be", "mac"])
+def test_old_line_ends_and_unmarked_encodings_are_read(encoded, tmp_path):
+    path = tmp_path / "log.csv"
+    text = "a,b\nx,1\ny,2\n"
+    path.write_bytes(text.replace("\n", "\r").encode() if encoded == "mac" else text.encode(encoded))
+    assert read_events(path).rows() == [("x", "1"), ("y", "2")]
+
+
+def test_a_table_without_names_is_refused(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("2026-01-05 09:00:00,+4930123,17,SECRET\n2026-01-05 09:01:00,+4930124,18,x\n")
+    with pytest.raises(EventsWrong, match="names no columns") as raised:
+        read_events(path)
+    assert "SECRET" not in raised.value.sentence
+
+
+def test_only_hits_may_be_marked_and_a_line_of_totals_does_not_count(log, tmp_path):
+    path, lost = tmp_path / "log.csv", pl.col("outcome") == "HANG"
+    marked = log.with_columns(outcome=pl.when(lost).then(pl.lit("Yes")))
+    counted = log.with_columns(outcome=pl.when(lost).then(pl.lit("1")).otherwise(pl.lit("0")))
+    totals = counted.head(1).with_columns(outcome=pl.lit("2251"))
+    for frame in (marked, pl.concat([counted, totals])):
+        frame.write_csv(path)
+        assert evaluate_events(path, Question("outcome")).share == pytest.approx(
+            log.select(lost.mean()).item(), abs=0.001
+        )
+
+
 def test_blanks_and_quotes_are_cleaned(tmp_path):
     (tmp_path / "log.csv").write_text('a ,b\n" x ",NULL\ny,\n-,N/A\n')
     frame = read_events(tmp_path / "log.csv")

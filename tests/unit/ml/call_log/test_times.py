@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.call_log.times import clock_seconds, days, epochs, joined, kind_of, moments
+from ml.call_log.times import clock_seconds, days, durations, epochs, joined, kind_of, moments, plain
 
 
 def _texts(*texts):
@@ -46,11 +46,22 @@ def test_days_are_read(texts):
         "20260131213000",
         "260131 21:30:00",
         "2026年1月31日 21:30",
+        "2026年01月31日 21时30分00秒",
+        "2026-01-31 下午 09:30:00",
+        "Sat, 31 Jan 2026 21:30:00 +0000",
+        "1/31/2026, 9:30:00 PM",
+        "01/31/2026 - 21:30:00",
+        "January 31, 2026 9:30 PM",
+        "31-JAN-26 09.30.00.000000 PM",
+        "2026-01-31 21:30:00 CEST",
+        "31.01.2026 21:30 Uhr",
+        "31/01/2026 21h30",
+        "21:30:00 UTC 2026-01-31",
     ],
 )
 def test_times_are_read_as_the_clock_on_the_wall_showed_them(text):
-    assert moments(_texts(text)).to_list() == [datetime(2026, 1, 31, 21, 30)]
-    assert kind_of(_texts(text)) == "time"
+    assert moments(plain(_texts(text))).to_list() == [datetime(2026, 1, 31, 21, 30)]
+    assert kind_of(plain(_texts(text))) == "time"
 
 
 def test_hours_beyond_midnight_reach_into_the_next_day():
@@ -66,6 +77,24 @@ def test_numbers_since_1970_are_read_in_any_unit():
     assert epochs(pl.Series([12.0, 700.0])).to_list() == [None, None]
 
 
+def test_days_since_1900_are_times_and_whole_numbers_are_not():
+    assert epochs(pl.Series([46_053.895833333])).to_list() == [datetime(2026, 1, 31, 21, 30)]
+    assert epochs(pl.Series([46_053.0])).to_list() == [None]
+
+
+@pytest.mark.parametrize("text", ["PT3M25S", "3m 25s", "3 min 25 sec", "3分25秒", "0 days 00:03:25", "205s", "PT205S"])
+def test_durations_are_seconds(text):
+    assert durations(_texts(text)).to_list() == [205.0]
+
+
+def test_what_is_no_duration_is_null():
+    assert durations(_texts("", "abc", "205", "m", "p", "AGENT")).to_list() == [None] * 6
+
+
+def test_a_clock_on_the_first_day_of_a_spreadsheet_is_a_clock_and_an_interval_begins():
+    assert clock_seconds(plain(_texts("1899-12-30 09:30:12", "09:30-10:00"))).to_list() == [34_212, 34_200]
+
+
 @pytest.mark.parametrize("texts", [("12", "300"), ("AGENT", "HANG"), ("123456", "883355"), ("1.5", "2.25"), ("12:75",)])
 def test_what_is_no_time_is_not_taken_for_one(texts):
     assert kind_of(_texts(*texts)) is None
@@ -74,8 +103,8 @@ def test_what_is_no_time_is_not_taken_for_one(texts):
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(max_size=20), max_size=20))
 def test_no_text_breaks_the_reading(texts):
-    for read in (clock_seconds, days, moments):
-        assert len(read(_texts(*texts))) == len(texts)
+    for read in (clock_seconds, days, moments, durations):
+        assert len(read(plain(_texts(*texts)))) == len(texts)
 
 
 @settings(max_examples=25, deadline=None)
