@@ -140,8 +140,8 @@ def arrival_of(columns: Sequence[LogColumn], asked: str | None) -> Arrival:
     clock = named if named is not None and named.kind == "clock" else _first_clock(by_kind["clock"])
     if day is None:
         raise EventsWrong(
-            "No column of the events says on which day a call arrived. Write it as 2026-01-31, with or without the clock "
-            "beside it, or name a column with --time."
+            "No column of the events says on which day a call arrived. Write it as 2026-01-31 09:30:00, or name a "
+            "column with --time."
         )
     if clock is None:
         return _checked(Arrival(day.values, (day.name,), False))

@@ -30,7 +30,7 @@ _IS_END = re.compile(
 )
 _IS_BEFORE = re.compile(r"(\bivr\b|\bvru\b|\bmenu\b)")
 _IS_FOUND = re.compile(r"(\bfree\b|avail|\bidle\b|position|occupan|\bbusy\b|staffed|空闲)")
-_IS_WAIT = re.compile(r"(wait|queue|\bq ?time\b|\bq (exit|end)|ring|等待|排队)")
+_IS_WAIT = re.compile(r"(wait|queue|\bq ?time\b|\bq (exit|end)|\bring|等待|排队)")
 _BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_\W]+")
 
 
@@ -70,9 +70,10 @@ def find_leaks(columns: Mapping[str, Floats], target: Floats, categories: frozen
     step = max(1, len(target) // _ROWS)
     y = target[::step]
     sample = {name: values[::step] for name, values in columns.items()}
-    found = {name: reason for name, values in sample.items() if (reason := _reason(values, y, name in categories))}
-    for name in [one for one in sample if one not in found]:
-        reason = _by_name(name) or _by_part(name, sample[name], y, name in categories)
+    found = {}
+    for name, values in sample.items():
+        named = name in categories
+        reason = _by_itself(values, y, named) or _by_name(name) or _by_part(name, values, y, named)
         if reason is not None:
             found[name] = reason
     numbers = [name for name in sample if name not in found | dict.fromkeys(categories)][:_MOST_COLUMNS]
@@ -117,7 +118,7 @@ def _by_part(name: str, values: Floats, target: Floats, is_category: bool) -> st
     return None
 
 
-def _reason(values: Floats, target: Floats, is_category: bool) -> str | None:
+def _by_itself(values: Floats, target: Floats, is_category: bool) -> str | None:
     auc = auc_of(values, target)
     if auc > MOST_AUC:
         return f"by itself it tells the target (AUC {auc:.3f})"
