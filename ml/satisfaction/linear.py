@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 from scipy.special import expit
-from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.feature_extraction import FeatureHasher
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
@@ -28,13 +29,9 @@ LINEAR: dict[str, Any] = {
 of characters in Chinese."""
 
 _WIDEST = 3.0
-_HASHING = HashingVectorizer(
-    n_features=LINEAR["hashed_features"],
-    token_pattern=LINEAR["tokens"],
-    ngram_range=LINEAR["ngrams"],
-    alternate_sign=False,
-    binary=True,
-)
+# What a HashingVectorizer is made of, built once: it builds them for each batch.
+_NGRAMS = CountVectorizer(token_pattern=LINEAR["tokens"], ngram_range=LINEAR["ngrams"]).build_analyzer()
+_HASHING = FeatureHasher(LINEAR["hashed_features"], input_type="string", alternate_sign=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +116,10 @@ def _hashed(heard: Heard) -> tuple[sparse.csr_matrix, npt.NDArray[np.intp]]:
     """Return hashed n-grams of the distinct texts, rows of length 1, and (texts, rows): which are where."""
     known: dict[str, int] = {}
     places = [known.setdefault(text, len(known)) for texts in heard.texts for text in texts]
-    return _HASHING.transform(list(known)), np.array(places, dtype=np.intp).reshape(len(heard.texts), -1)
+    told = _HASHING.transform(map(_NGRAMS, known))
+    in_each = np.diff(told.indptr)
+    told.data = np.repeat(1 / np.sqrt(np.maximum(in_each, 1)), in_each)
+    return told, np.array(places, dtype=np.intp).reshape(len(heard.texts), -1)
 
 
 def _standardised(signals: Floats, mean: Floats, scale: Floats) -> Floats:

@@ -20,6 +20,7 @@ SETTINGS: dict[str, Any] = {
     **LINEAR,
     "trees": 120,
     "min_samples_leaf": 5,
+    "most_leaves": 2_000,
     "max_features": 0.2,
     "inner_folds": 5,
     "random_state": 7,
@@ -100,9 +101,9 @@ def fit_model(frame: pd.DataFrame, levels: int) -> SatisfactionModel:
     held_out = np.zeros((2, len(frame), levels))
     for train, test in _inner_folds(frame, labels):
         held_out[0, test] = fit_linear(frame.iloc[train], levels).predict_proba(frame.iloc[test])
-        held_out[1, test] = _by_trees(_trees().fit(signals[train], labels[train]), signals[test], levels)
+        held_out[1, test] = _by_trees(_trees(len(train)).fit(signals[train], labels[train]), signals[test], levels)
     weights = fit_weights(held_out, labels)
-    return SatisfactionModel(fit_linear(frame, levels), _trees().fit(signals, labels), weights)
+    return SatisfactionModel(fit_linear(frame, levels), _trees(len(frame)).fit(signals, labels), weights)
 
 
 def calibrated_on(model: SatisfactionModel, frame: pd.DataFrame) -> SatisfactionModel:
@@ -170,10 +171,11 @@ def _inner_folds(frame: pd.DataFrame, labels: npt.NDArray[np.int64]) -> list[Fol
     )
 
 
-def _trees() -> ExtraTreesClassifier:
+def _trees(rows: int) -> ExtraTreesClassifier:
+    """Trees whose leaves grow with the rows, so that a model of millions of turns is as small as one of thousands."""
     return ExtraTreesClassifier(
         SETTINGS["trees"],
-        min_samples_leaf=SETTINGS["min_samples_leaf"],
+        min_samples_leaf=max(SETTINGS["min_samples_leaf"], rows // SETTINGS["most_leaves"]),
         max_features=SETTINGS["max_features"],
         random_state=SETTINGS["random_state"],
     )
