@@ -41,6 +41,7 @@ _DURATION = (
 )
 _DAYS_AND_CLOCK = r"^(\d+)\s*(?:d|days?|天),?\s*(\d{1,2}):(\d{2}):(\d{2})"
 _SINCE_1900 = (30_000.0, 60_000.0)
+_WHOLE_DAYS = 0.1
 _DAYS_FROM_1900_TO_1970 = 25_569
 _EPOCHS = {"s": (3e8, 4e9), "ms": (3e11, 4e12), "us": (3e14, 4e15), "ns": (3e17, 4e18)}
 
@@ -104,7 +105,11 @@ def epochs(numbers: pl.Series) -> pl.Series:
     """
     middle = numbers.median()
     low, high = _SINCE_1900
-    if isinstance(middle, float) and low <= middle <= high and (numbers != numbers.floor()).mean() == 1:
+    if (
+        isinstance(middle, float)
+        and low <= middle <= high
+        and int((numbers == numbers.floor()).sum()) < _WHOLE_DAYS * numbers.count()
+    ):
         seconds = ((numbers - _DAYS_FROM_1900_TO_1970) * A_DAY_S).round()
         return (seconds * 1e6).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
     for unit, (low, high) in _EPOCHS.items():

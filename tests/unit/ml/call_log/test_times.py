@@ -79,7 +79,9 @@ def test_numbers_since_1970_are_read_in_any_unit():
 
 def test_days_since_1900_are_times_and_whole_numbers_are_not():
     assert epochs(pl.Series([46_053.895833333])).to_list() == [datetime(2026, 1, 31, 21, 30)]
-    assert epochs(pl.Series([46_053.0])).to_list() == [None]
+    assert epochs(pl.Series([46_053.0, 46_054.0])).to_list() == [None, None]
+    midnight_too = pl.Series([46_053.0, *(46_053 + n / 100 for n in range(1, 30))])
+    assert epochs(midnight_too).to_list()[0] == datetime(2026, 1, 31)
 
 
 @pytest.mark.parametrize("text", ["PT3M25S", "3m 25s", "3 min 25 sec", "3分25秒", "0 days 00:03:25", "205s", "PT205S"])
