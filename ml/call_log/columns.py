@@ -18,12 +18,16 @@ _LEAST_READABLE = 0.5
 _THOUSANDS = r"^-?\d{1,3}(?:,\d{3})+(?:\.\d+)?$"
 _AS_FULL = 0.98
 _AS_ORDERLY = 0.2
-_LONG_CALL_S = 4 * 3600
-_NEARLY_ALL = 0.95
 _OF_DAY = 0.9
 _AN_HOUR_S = 3600
 _IS_ID = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|no|nr|number|phone|customer|caller|client|account|session)([^a-z]|$)")
 _IS_TIME = re.compile(r"(^ts$|time|date|epoch|start|begin|arriv|entry|enter|creat|received|stamp|时间|日期)")
+
+LONG_CALL_S = 4 * 3600
+"""Hardly any call lasts longer: moments that are further apart are not of the same one."""
+
+NEARLY_ALL = 0.95
+"""The share of rows that shows how two columns belong together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +184,8 @@ def _earliest(columns: Sequence[LogColumn]) -> LogColumn | None:
 def _is_near(one: LogColumn, other: LogColumn) -> bool:
     """Whether two columns are of the same calls: hardly ever further apart than a call can last."""
     apart = (one.values.cast(pl.Int64) - other.values.cast(pl.Int64)).abs().drop_nulls()
-    most = _LONG_CALL_S * (1 if one.kind == "clock" else 1_000_000)
-    return bool((apart < most).sum() > _NEARLY_ALL * len(apart))
+    most = LONG_CALL_S * (1 if one.kind == "clock" else 1_000_000)
+    return bool((apart < most).sum() > NEARLY_ALL * len(apart))
 
 
 def _orderliness(column: LogColumn) -> float:

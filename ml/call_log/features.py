@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ml.call_log.columns import Arrival, LogColumn
+from ml.call_log.columns import LONG_CALL_S, NEARLY_ALL, Arrival, LogColumn
 from ml.call_log.leaks import find_leaks, is_wait
 from ml.call_log.surroundings import busyness, history
 from ml.call_log.times import A_DAY_S
@@ -16,8 +16,6 @@ from ml.call_log.times import A_DAY_S
 Floats = npt.NDArray[np.float64]
 
 _MOST_CATEGORIES = 60
-_NEAR_S = 4 * 3600
-_NEAR_ENOUGH = 0.95
 _AFTER_MIDNIGHT_S = 600
 _MOST_HISTORIES = 2
 _IS_MILLISECONDS = re.compile(r"(^t[A-Z]|[^a-zA-Z]ms$|[a-z]Ms$|[mM]illi|毫秒)")
@@ -101,8 +99,8 @@ def _own(
             own[column.name] = column.values.to_numpy() / (1000 if thousandths else 1)
         else:
             later = _later(column, at)
-            near = np.abs(later) < _NEAR_S
-            if arrival.has_clock and near.sum() >= _NEAR_ENOUGH * max(1, (~np.isnan(later)).sum()):
+            near = np.abs(later) < LONG_CALL_S
+            if arrival.has_clock and near.sum() >= NEARLY_ALL * max(1, (~np.isnan(later)).sum()):
                 moments[column.name] = at + np.where(near, later, np.nan)
                 later = np.where(near, later, np.nan)
             elif column.kind == "clock":
@@ -143,8 +141,8 @@ def _history(column: LogColumn, at: Floats, target: Floats) -> dict[str, Floats]
         return None
     told = history(at, who, target)
     hours = told[f"{column.name}: hours since the last"]
-    soon, again = np.nansum(hours * 3600 < _NEAR_S), (~np.isnan(hours)).sum()
-    return None if soon > _NEAR_ENOUGH * again else told
+    soon, again = np.nansum(hours * 3600 < LONG_CALL_S), (~np.isnan(hours)).sum()
+    return None if soon > NEARLY_ALL * again else told
 
 
 def _named(ids: pl.Series) -> pl.Series:

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ml.call_log.columns import LONG_CALL_S
+
 Floats = npt.NDArray[np.float64]
 
 _ARRIVALS_S = (300, 900, 3600)
 _LATELY_S = 900
-_STILL_S = 4 * 3600
 _OUTCOMES_S = (900, 4500)
 
 
@@ -38,7 +39,7 @@ def busyness(at: Floats, moments: Mapping[str, Floats], target: Floats) -> dict[
     for (before, begun), (after, ended) in _pairs({"arrival": at, **moments}):
         both = ~np.isnan(begun) & ~np.isnan(ended)
         start, end = np.sort(begun[both]), np.sort(ended[both])
-        found[f"from {before} to {after} now"] = _within(start, at, _STILL_S) - _within(end, at, _STILL_S)
+        found[f"from {before} to {after} now"] = _within(start, at, LONG_CALL_S) - _within(end, at, LONG_CALL_S)
         found[f"from {before} to {after} lately"] = _mean_lately(ended[both], (ended - begun)[both], at)
     return found
 
