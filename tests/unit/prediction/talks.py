@@ -14,13 +14,20 @@ from ml.satisfaction.model import SatisfactionModel, fit_model
 from ml.satisfaction.moments import learning_moments
 from ml.task import Split
 from ml.tasks import NEXT_ACTIONS
+from privacy.masking import Masker
+from services.access import Caller
+from services.prediction import wire
+from services.prediction.handlers import predict
 from services.prediction.moment import events_frame, in_order
-from services.prediction.ports import Event
+from services.prediction.ports import Event, Predicting, Told
 from spark_jobs.gold.moments import build_moments
+from tests.fakes.prediction import FakeModels
 from tests.unit.ml.satisfaction.made_up import dialogues
 
 BEGAN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 TALK = "talk-7"
+ANYBODY = Caller("web", "source")
+LATE_US = 2**61
 _ASKED = ("where is my parcel?", "我的快递怎么还没到?", "this is useless", "thanks", "I want a human", "退款多少钱")
 _ANSWERED = ("let me look", "请稍等", "it is on its way", "还有什么可以帮您?")
 
@@ -105,3 +112,10 @@ def models(talks: int = 300, seed: int = 1) -> dict[str, NextActionModel]:
 def satisfaction_model(talks: int = 30) -> SatisfactionModel:
     """A model of satisfaction that learned from made-up dialogues."""
     return fit_model(learning_moments(dialogues(talks)), 3)
+
+
+def tell(*events: prediction_pb2.CustomerEvent, caller: Caller = ANYBODY, **changes: Any) -> Told:
+    """Ask the handlers about a conversation, long after it began; `changes` are parts of `Predicting`."""
+    by = {"models": FakeModels(models()), "masker": Masker.default()} | changes
+    request = a_request(*events)
+    return predict(wire.asked_from_proto(request), caller=caller, by=Predicting(**by), now_us=LATE_US)

@@ -13,22 +13,12 @@ from privacy.masking import Masker, MaskingFailed, Policy
 from privacy.masking.detector import Detector
 from services.access import Caller
 from services.prediction import handlers, wire
-from services.prediction.handlers import predict
-from services.prediction.ports import NEXT_ACTIONS, Event, Predicting, Told
+from services.prediction.ports import NEXT_ACTIONS, Event
 from services.prediction.refusals import ChannelNotInScope, ConversationOver, NoModel, PredictionInvalid
 from services.prediction.texts import masked_texts
 from services.prediction.trial import ModelUnfit, prepared
 from tests.fakes.prediction import FakeModels
-from tests.unit.prediction.talks import TALK, a_request, a_talk, happened, models, nanos, said
-
-ANYBODY = Caller("web", "source")
-LATE_US = 2**61
-
-
-def tell(*events: prediction_pb2.CustomerEvent, caller: Caller = ANYBODY, **changes: Any) -> Told:
-    by = {"models": FakeModels(models()), "masker": Masker.default()} | changes
-    request = a_request(*events)
-    return predict(wire.asked_from_proto(request), caller=caller, by=Predicting(**by), now_us=LATE_US)
+from tests.unit.prediction.talks import TALK, a_request, a_talk, happened, models, nanos, said, tell
 
 
 def test_every_next_action_is_told_with_its_time_and_version() -> None:

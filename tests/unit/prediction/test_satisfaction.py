@@ -11,18 +11,14 @@ from mangrove.prediction.v1 import prediction_pb2
 from ml.satisfaction.judged import EVENT_COLUMNS, MOMENT_COLUMNS, talked_moments
 from ml.satisfaction.levels import NAMES, level_of, scores_of, slope_of
 from ml.satisfaction.model import SatisfactionModel
-from privacy.masking import Masker
-from services.access import Caller
 from services.prediction import handlers, wire
-from services.prediction.handlers import predict
 from services.prediction.moment import events_frame, in_order
-from services.prediction.ports import Predicting, Seeming
+from services.prediction.ports import Seeming
 from services.prediction.trial import ModelUnfit, prepared
 from spark_jobs.gold.moments import build_moments
 from tests.fakes.prediction import FakeModels
-from tests.unit.prediction.talks import TALK, a_request, a_talk, happened, models, said, satisfaction_model
+from tests.unit.prediction.talks import LATE_US, TALK, a_request, a_talk, happened, said, satisfaction_model, tell
 
-LATE_US = 2**61
 ONLY = FakeModels({"satisfaction": satisfaction_model()}, version=3)
 SPOKEN = st.tuples(
     st.integers(0, 9),
@@ -31,15 +27,13 @@ SPOKEN = st.tuples(
 )
 
 
-def seeming(*events: prediction_pb2.CustomerEvent, of: FakeModels = ONLY) -> Seeming:
-    by = Predicting(of, Masker.default())
-    asked = wire.asked_from_proto(a_request(*events))
-    told = predict(asked, caller=Caller("web", "source"), by=by, now_us=LATE_US)
-    assert told.satisfaction is not None
-    return told.satisfaction
+def seeming(*events: prediction_pb2.CustomerEvent) -> Seeming:
+    satisfaction = tell(*events, models=ONLY).satisfaction
+    assert satisfaction is not None
+    return satisfaction
 
 
-def of_the_lake(events: list[prediction_pb2.CustomerEvent]) -> pl.DataFrame:
+def of_the_lake(events: list[prediction_pb2.CustomerEvent]) -> list[float]:
     """The scores that gold.satisfaction would have of the conversation, by turn."""
     timed = in_order(wire.asked_from_proto(a_request(*events)).events, LATE_US)
     frame = events_frame(timed, [event.text for _, event in timed])
@@ -47,8 +41,8 @@ def of_the_lake(events: list[prediction_pb2.CustomerEvent]) -> pl.DataFrame:
     silver = frame.with_columns(purposes=pl.lit(["learning"]), **unjudged)
     moments = build_moments(frame).with_columns(may_learn=pl.lit(True))
     rows = talked_moments(silver.select(EVENT_COLUMNS), moments.select(MOMENT_COLUMNS))
-    rows = rows[rows["dialogue_id"] == TALK]
-    return pl.DataFrame({"score": scores_of(satisfaction_model().predict_proba(rows))})
+    scores: list[float] = scores_of(satisfaction_model().predict_proba(rows[rows["dialogue_id"] == TALK])).tolist()
+    return scores
 
 
 @given(st.lists(SPOKEN, min_size=1, max_size=12))
@@ -56,7 +50,7 @@ def of_the_lake(events: list[prediction_pb2.CustomerEvent]) -> pl.DataFrame:
 def test_it_is_what_the_lake_says_at_the_newest_message(spoken: list[tuple[int, str, str]]) -> None:
     events = [said(at_s, text, party, turn=turn + 1) for turn, (at_s, party, text) in enumerate(spoken)]
     events = [*events, said(5, "hello", turn=99), said(2, "this is terrible", talk="another")]
-    told, lake = seeming(*events).felt, of_the_lake(events)["score"].to_list()
+    told, lake = seeming(*events).felt, of_the_lake(events)
     assert told.score == lake[-1]
     assert told.slope == pytest.approx(slope_of(lake))
     assert told.level == level_of(told.score)
@@ -79,12 +73,10 @@ def test_an_answer_and_another_conversation_change_nothing() -> None:
 
 
 def test_without_a_model_of_satisfaction_the_next_actions_are_told_and_the_other_way_round() -> None:
-    by = Predicting(FakeModels(models()), Masker.default())
-    asked = wire.asked_from_proto(a_request())
-    told = predict(asked, caller=Caller("web", "source"), by=by, now_us=LATE_US)
+    told = tell()
     assert told.satisfaction is None and len(told.foretold) == 4
     assert not wire.told_to_proto(told).HasField("satisfaction")
-    only = predict(asked, caller=Caller("web", "source"), by=Predicting(ONLY, Masker.default()), now_us=LATE_US)
+    only = tell(models=ONLY)
     assert only.foretold == () and len(only.without_model) == 4
     assert wire.told_to_proto(only).satisfaction.level != 0
 
