@@ -37,11 +37,10 @@ from services.prediction.texts import masked_texts
 from services.prediction.trial import prepared
 from services.settings import Home
 from tests.unit.prediction.registered import registered
-from tests.unit.prediction.talks import TALK, a_request, a_talk, models, satisfaction_model
+from tests.unit.prediction.talks import LATE_US, TALK, a_request, a_talk, models, satisfaction_model
 
 P99_MS = 20.0
 EVENTS, TALKS, CLIENTS = 12, 1500, 8
-LATE_US = 2**61
 
 
 def requests(count: int) -> Iterator[prediction_pb2.PredictRequest]:

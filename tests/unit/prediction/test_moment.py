@@ -18,9 +18,8 @@ from spark_jobs.gold.moments import EVENT_COLUMNS
 from spark_jobs.lake.io import spark_schema
 from spark_jobs.lake.tables import BRONZE_EVENTS
 from spark_jobs.silver.refine import build_events
-from tests.unit.prediction.talks import TALK, a_request, a_talk, happened, said
+from tests.unit.prediction.talks import LATE_US, TALK, a_request, a_talk, happened, said
 
-LATE_US = 2**61
 TEXTS = [
     None, "hello", "你好", "我想查 order 的物流 tracking number please", "订单 ABCDEFG", "订单号 ABCDE", "12345 !?",
     "<PERSON>", "<PHONE_NUMBER> 你好", "<PHONE_NUMBER:phone.1.ABC>", "<a>", "ｆｕｌｌ width 全角", "日本語のテキスト",
